@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * provider.h: the C ABI, version 1, by which an implementation that lives in
+ * a shared library is plugged into the suite.
+ *
+ * A provider exports one function:
+ *
+ *     const struct pl_provider *pl_provider_v1(void);
+ *
+ * and returns tables of functions, one table per area; a table is NULL where
+ * the implementation has nothing, and within a table a function is NULL, or a
+ * kind has size 0, where the implementation lacks that ability. `conformance/
+ * host` turns a filled table into an adapter of the suite, `bench/` drives the
+ * same table, so one piece of work buys conformance and benchmarks.
+ *
+ * Invariants:
+ *  - The caller owns every byte: it asks for sizes, allocates storage (aligned
+ *    for max_align_t) and hands it in. A provider allocates nothing per
+ *    object, so a benchmark measures the implementation and not the glue.
+ *  - Everything is called on the loop's thread unless it says "any thread".
+ *  - Every fallible function returns 0 or a negative errno value (-EINVAL).
+ *  - A callback may call back into any function of the table, also for the
+ *    object that is being called back.
+ */
+#ifndef PLUMBLINE_PROVIDER_H
+#define PLUMBLINE_PROVIDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PL_PROVIDER_ABI 1u
+
+/*
+ * Something happened to an object. `arg` is what pl_loop_table.init() was
+ * given. `status` is 0, or a negative errno value: -ECANCELED for a cancelled
+ * request, the file system's error for a stat; for a poll handle the mask of
+ * ready events (PL_POLL_*); for a signal handle the signal's number.
+ */
+typedef void pl_callback(void *arg, int status);
+
+/* What an object of the loop is. Storage for each: pl_loop_table.size(). */
+enum pl_kind {
+  /* Handles: alive until closed with handle_close(). */
+  PL_KIND_TIMER,   /* due by cached loop time, in milliseconds */
+  PL_KIND_IDLE,    /* runs every iteration, before prepare; poll won't block */
+  PL_KIND_PREPARE, /* runs every iteration, right before poll */
+  PL_KIND_CHECK,   /* runs every iteration, right after poll */
+  PL_KIND_ASYNC,   /* wakes the loop from any thread; sends coalesce */
+  PL_KIND_POLL,    /* readiness of a file descriptor */
+  PL_KIND_SIGNAL,  /* a signal's delivery, in the poll phase */
+
+  /* Node's queues: no close; storage is free once fired or cleared. */
+  PL_KIND_TIMEOUT,   /* setTimeout and setInterval: Node's timer lists */
+  PL_KIND_IMMEDIATE, /* setImmediate */
+  PL_KIND_TICK,      /* process.nextTick */
+  PL_KIND_MICROTASK, /* queueMicrotask */
+
+  /* Requests: storage is free once the callback was called. */
+  PL_KIND_WORK, /* a job on the thread pool */
+  PL_KIND_STAT, /* fs.stat */
+
+  PL_KIND_COUNT
+};
+
+/* The three ways to run a loop (libuv documentation, uv_run). */
+enum pl_run_mode {
+  PL_RUN_DEFAULT, /* until nothing is alive or stop() was called */
+  PL_RUN_ONCE,    /* one iteration, may block in poll */
+  PL_RUN_NOWAIT   /* one iteration, never blocks */
+};
+
+enum { PL_POLL_READABLE = 1, PL_POLL_WRITABLE = 2 };
+
+/* How a loop is made. `size` is sizeof(struct pl_loop_options) of the caller:
+ * a provider reads no field beyond it. */
+struct pl_loop_options {
+  size_t size;
+  unsigned pool_threads; /* 0: the implementation's default */
+};
+
+/*
+ * The loop area. Fields of later minor versions are added at the end;
+ * `size` is the provider's sizeof, and a caller treats what lies beyond as
+ * NULL.
+ */
+struct pl_loop_table {
+  size_t size;
+
+  /* -- the loop ---------------------------------------------------------- */
+
+  /* Bytes of storage of a loop. */
+  size_t (*loop_size)(void);
+  /* Makes a loop in `loop`. The caller keeps the storage until loop_close()
+   * returned 0. Errors: -ENOMEM, -EMFILE, -EINVAL. */
+  int (*loop_init)(void *loop, const struct pl_loop_options *options);
+  /* Ends a loop. -EBUSY while a handle or request is alive or closing. */
+  int (*loop_close)(void *loop);
+  /* Runs. Returns 1 when something is still alive, 0 when not, or a negative
+   * errno value. May not be called from a callback of the same loop
+   * (-EBUSY where the implementation can tell). */
+  int (*run)(void *loop, enum pl_run_mode mode);
+  /* Makes the running, or else the next, run() return early; the iteration
+   * under way is completed and poll does not block. */
+  void (*stop)(void *loop);
+  /* 1 when an active referenced handle, a request or a closing handle
+   * exists. */
+  int (*alive)(const void *loop);
+  /* Cached loop time, milliseconds, arbitrary start. */
+  uint64_t (*now)(const void *loop);
+  /* Reads the clock into the cached loop time. */
+  void (*update_time)(void *loop);
+  /* What poll would wait if entered now: 0, milliseconds, or -1 for ever. */
+  int (*backend_timeout)(const void *loop);
+  /* Drains the tick and microtask queues: the end of a main script. NULL
+   * where the implementation has neither. */
+  void (*drain)(void *loop);
+
+  /* -- objects ----------------------------------------------------------- */
+
+  /* Bytes of storage of an object of that kind; 0: not supported. */
+  size_t (*size_of)(enum pl_kind kind);
+  /* Prepares an object in `object`; nothing is started yet, except that an
+   * async handle is active from now on. Borrows `object` until its close
+   * callback (handles), or until it fired or was cleared (queues, requests).
+   * Errors: -ENOTSUP, -ENOMEM, -EMFILE. */
+  int (*init)(void *loop, enum pl_kind kind, void *object, pl_callback *callback,
+              void *arg);
+  /* Closes a handle: no callback of it comes any more but `closed`, in the
+   * closing phase. Closing twice is -EINVAL. */
+  int (*handle_close)(void *handle, pl_callback *closed);
+  /* Stops a handle without closing it; stopping a stopped one is no error. */
+  int (*handle_stop)(void *handle);
+  /* ref/unref: flags, not counters. For handles, timeouts and immediates. */
+  void (*ref)(void *object);
+  void (*unref)(void *object);
+  int (*has_ref)(const void *object);
+  int (*is_active)(const void *object);
+  int (*is_closing)(const void *object);
+
+  /* -- handles ----------------------------------------------------------- */
+
+  /* Due `after` ms from the cached loop time, then every `repeat` ms (0: one
+   * shot). Starting a started timer moves it. -EINVAL on a closing handle. */
+  int (*timer_start)(void *timer, uint64_t after, uint64_t repeat);
+  /* Restarts a repeating timer with its repeat value; -EINVAL when it was
+   * never started. */
+  int (*timer_again)(void *timer);
+  void (*timer_set_repeat)(void *timer, uint64_t repeat);
+  /* Idle, prepare and check handles; starting a started one is no error. */
+  int (*watcher_start)(void *watcher);
+  /* Wakes the loop and calls the async handle's callback once for any number
+   * of sends before it. Any thread; async-signal-safe. */
+  int (*async_send)(void *async);
+  /* Watches `fd` (borrowed until stopped) for PL_POLL_* events, level
+   * triggered. Starting again replaces the mask. */
+  int (*poll_start)(void *poll, int fd, int events);
+  int (*signal_start)(void *signal, int signum);
+
+  /* -- Node's queues ------------------------------------------------------ */
+
+  /* setTimeout (repeating 0) or setInterval (1). `delay` is in milliseconds
+   * and may be anything a JavaScript number may be: fractions are truncated,
+   * what is not within [1, 2^31-1] is 1. */
+  int (*timeout_start)(void *timeout, double delay, int repeating);
+  /* timeout.refresh(). */
+  int (*timeout_refresh)(void *timeout);
+  int (*immediate_start)(void *immediate);
+  /* clearTimeout, clearInterval, clearImmediate; a no-op on what has fired. */
+  int (*clear)(void *object);
+  int (*tick)(void *tick);
+  int (*microtask)(void *microtask);
+
+  /* -- requests ----------------------------------------------------------- */
+
+  /* Runs work(arg) on a pool thread, then the callback in the poll phase. */
+  int (*work_submit)(void *request, void (*work)(void *arg));
+  /* fs.stat of `path` (borrowed until the callback). */
+  int (*stat_submit)(void *request, const char *path);
+  /* Cancels a queued request, whose callback then gets -ECANCELED; -EBUSY
+   * when it is running or done. */
+  int (*cancel)(void *request);
+};
+
+/* What a provider hands out. Everything lives as long as the library. */
+struct pl_provider {
+  uint32_t abi; /* PL_PROVIDER_ABI */
+  size_t size;  /* sizeof(struct pl_provider) of the provider */
+  const char *name;     /* "libuv": what results and expectations are keyed by */
+  const char *version;  /* "1.44.2" */
+  const char *language; /* "C" */
+  const char *homepage; /* a URL, or NULL */
+  const char *const *traits; /* NULL-terminated; see schema/vocabulary.yaml */
+  const struct pl_loop_table *loop;
+};
+
+const struct pl_provider *pl_provider_v1(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
