@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""The command line: one group whose commands are imported when they are used.
+
+Start-up matters more here than anywhere else: `--help` must be there before
+the finger has left the key, so this file imports click and nothing heavier.
+Whatever goes wrong below ends in main(), which prints one clear message and
+picks the exit status: 0 as expected, 1 something unexpected, 2 nothing was
+proved (usage, broken input), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from plumbline import __version__
+from plumbline.errors import Interrupted, PlumblineError
+
+__all__ = ["main"]
+
+# name: (module below plumbline.commands, one line of help)
+_COMMANDS = {
+    "run": ("run", "Judge implementations and show where they differ."),
+    "list": ("list", "List cases, rules, operations or implementations."),
+    "explain": ("explain", "Explain a case, rule, operation or trait."),
+    "report": ("report", "Write the HTML report of earlier results."),
+    "runtimes": ("runtimes", "List, add and remove pinned runtimes."),
+    "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),
+    "bench": ("bench", "Run the benchmarks, or measure the suite itself."),
+    "mutants": ("mutants", "Check that cases catch wrong references."),
+    "test": ("test", "Run every test of the suite itself."),
+}
+
+_EPILOG = """\b
+Examples:
+  plumbline run                      everything that is found here
+  plumbline run node libuv           two implementations
+  plumbline run node --select loop/timers
+  plumbline explain LOOP-CHECK-2
+  plumbline runtimes add node@22 bun
+"""
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names before their code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(
+        self, ctx: click.Context, cmd_name: str
+    ) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(
+            f"plumbline.commands.{_COMMANDS[cmd_name][0]}"
+        )
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, _COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{name}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        rows = [(name, line) for name, (_, line) in _COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_LazyGroup,
+    epilog=_EPILOG,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 88,
+    },
+)
+@click.version_option(__version__, prog_name="plumbline")
+def _plumbline() -> None:
+    """Hold a Node-style runtime against a plumb line.
+
+    One corpus of language-neutral cases, one judge, real implementations, one
+    report.
+    """
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _complain(text: str) -> None:
+    """Print a message on stderr, in red where that is wanted."""
+    head, _, rest = text.partition("\n")
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    name = "\x1b[1;31mplumbline:\x1b[0m" if colour else "plumbline:"
+    print(f"{name} {head}", *([rest] if rest else []), sep="\n" if rest else "",
+          file=sys.stderr)
+
+
+def _defect(error: Exception) -> None:
+    """An exception that nobody foresaw: keep its traceback in a file."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="plumbline-defect-", suffix=".txt", delete=False
+    ) as file:
+        file.write(f"{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
+    first = str(error).split("\n", 1)[0]
+    _complain(
+        f"this is a defect of Plumbline: {type(error).__name__}: {first}\n"
+        f"  please report it with {file.name}"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; gives its exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = _plumbline.main(
+            args=arguments, prog_name="plumbline", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except PlumblineError as error:
+        _complain(str(error))
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, Interrupted, click.Abort):
+        _complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"{where}{error.strerror or error}")
+        return 2
+    except Exception as error:  # noqa: BLE001  (the last line of defence)
+        _defect(error)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

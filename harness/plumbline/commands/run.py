@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""`plumbline run`: judge implementations, show the table, write the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plumbline.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from plumbline.judge import Outcome, Request
+    from plumbline.places import Places
+    from plumbline.registry import Target
+    from plumbline.results import Results
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  plumbline run                                everything that is found
+  plumbline run ref libuv node@12.8.1
+  plumbline run node --select loop/timers      a subtree
+  plumbline run node --select LOOP-CHECK-2     the cases of a rule
+  plumbline run node --select '*immediate*' --repeat 20
+  plumbline run --adapter './my-adapter' --name mine
+  plumbline run --provider ./libmine.so --name mine
+\b
+Exit status: 0 as expected, 1 something unexpected, 2 nothing was proved,
+130 interrupted.
+"""
+
+
+@click.command("run", epilog=_EPILOG)
+@click.argument("implementations", nargs=-1, metavar="[IMPL]...")
+@click.option("--select", multiple=True, metavar="GLOB",
+              help="Only these cases: glob, subtree or rule id.")
+@click.option("--exclude", multiple=True, metavar="GLOB",
+              help="All but these cases.")
+@click.option("--repeat", type=click.IntRange(1), metavar="N",
+              help="Run every case N times.")
+@click.option("--timeout", type=click.IntRange(1), metavar="MS",
+              help="Time limit of a case instead of its own.")
+@click.option("--seed", type=int, metavar="N", help="Order of the cases.")
+@click.option("--adapter", metavar="CMD",
+              help="Judge an adapter of your own.")
+@click.option("--provider", type=click.Path(path_type=Path), metavar="LIB",
+              help="Judge a provider library of your own.")
+@click.option("--name", default="", metavar="NAME",
+              help="What to call your own implementation.")
+@click.option("--update", is_flag=True,
+              help="Rewrite the expectations from these results.")
+@click.option("--report/--no-report", default=True,
+              help="Write the HTML report (the default).")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where results and report go (default: out).")
+@click.option("-q", "--quiet", is_flag=True,
+              help="Print only what is unexpected.")
+def command(
+    implementations: tuple[str, ...],
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    repeat: int | None,
+    timeout: int | None,
+    seed: int | None,
+    adapter: str | None,
+    provider: Path | None,
+    name: str,
+    update: bool,
+    report: bool,
+    out: Path | None,
+    quiet: bool,
+) -> int:
+    """Judge implementations and show where they differ.
+
+    IMPL is a name (node), or a name with a version (node@12.8.1). Without
+    any, everything that is found here is judged: the reference, libuv, and
+    each JavaScript runtime in PATH or in .runtimes/.
+    """
+    from plumbline.judge import Request
+    from plumbline.places import find_places
+
+    places = find_places()
+    request = Request(select, exclude, repeat, timeout, seed)
+    targets = _targets(places, implementations, adapter, provider, name)
+    folder = out or places.out
+    begun = time.monotonic()
+    outcomes = _judge_all(places, targets, request, folder, quiet)
+    status = _tell(places, outcomes, quiet)
+    if update and status != 130:
+        _update(places, outcomes, quiet)
+    if report and status != 130:
+        _report(places, outcomes, folder, quiet)
+    if not quiet:
+        click.echo(f"{time.monotonic() - begun:.1f} s")
+    return status
+
+
+def _targets(
+    places: Places,
+    specs: Sequence[str],
+    adapter: str | None,
+    provider: Path | None,
+    name: str,
+) -> list[Target]:
+    from plumbline.registry import (
+        own_adapter,
+        own_provider,
+        read_registry,
+        resolve_all,
+    )
+
+    if name and not (adapter or provider):
+        raise UsageError("--name belongs to --adapter or --provider")
+    if adapter and provider:
+        raise UsageError("--adapter and --provider exclude each other")
+    if name and not all(c.isalnum() or c in "._+-" for c in name):
+        raise UsageError(
+            f"the name '{name}' cannot be a file's name",
+            remedy="use letters, digits, '.', '_', '+' and '-'",
+        )
+    registry = read_registry(places)
+    targets = resolve_all(registry, specs)
+    if adapter is not None:
+        targets.append(own_adapter(adapter, name))
+    if provider is not None:
+        targets.append(own_provider(provider, name))
+    return targets or registry.everything()
+
+
+def _judge_all(
+    places: Places,
+    targets: Sequence[Target],
+    request: Request,
+    folder: Path,
+    quiet: bool,
+) -> list[Outcome]:
+    from plumbline.judge import judge
+    from plumbline.terminal import bars
+
+    outcomes: list[Outcome] = []
+    with bars(quiet) as make:
+        for target in targets:
+            bar = make(target.title)
+            outcome = judge(places, target, request, folder / "results", bar)
+            outcomes.append(outcome)
+            if outcome.interrupted:
+                break
+    return outcomes
+
+
+def _tell(places: Places, outcomes: Sequence[Outcome], quiet: bool) -> int:
+    """Print table, unexpected cases and failed runs; gives the status."""
+    from plumbline.judge import reproduce
+    from plumbline.table import print_table, print_unexpected
+    from plumbline.terminal import output
+
+    console = output()
+    told = [o.results for o in outcomes if o.results is not None]
+    if told and not quiet:
+        print_table(console, told)
+    commands = {
+        (outcome.results.label, case.id): reproduce(outcome.target, case.id)
+        for outcome in outcomes
+        if outcome.results is not None
+        for case in outcome.results.unexpected()
+    }
+    unexpected = print_unexpected(console, told, commands)
+    for outcome in outcomes:
+        _tell_failed(console, outcome)
+    if any(outcome.interrupted for outcome in outcomes):
+        _tell_interrupted(places, outcomes)
+        return 130
+    if not all(outcome.proved for outcome in outcomes):
+        return 2
+    if not quiet and not unexpected:
+        console.print("everything as expected", style="green")
+    return 1 if unexpected else 0
+
+
+def _tell_failed(console: Console, outcome: Outcome) -> None:
+    """A run of the judge that proved nothing."""
+    from rich.text import Text
+
+    if outcome.proved or outcome.interrupted:
+        return
+    said = outcome.message or f"the judge ended with {outcome.status}"
+    text = Text(f"\n{outcome.target.title}: nothing was proved\n", "bold red")
+    text.append("  " + said.replace("\n", "\n  "), style="default")
+    console.print(text)
+
+
+def _tell_interrupted(places: Places, outcomes: Sequence[Outcome]) -> None:
+    last = outcomes[-1]
+    line = f"interrupted in {last.target.title}"
+    if last.results is not None:
+        done, selected = len(last.results.cases), last.results.header.selected
+        line += (
+            f": {done} of {selected} cases are in "
+            f"{places.short(last.results.path)}"
+        )
+    click.echo(line, err=True)
+
+
+def _update(
+    places: Places,
+    outcomes: Sequence[Outcome],
+    quiet: bool,
+) -> None:
+    from plumbline.expectations import update
+
+    by_name: dict[str, list[Results]] = {}
+    for outcome in outcomes:
+        if outcome.results is not None and outcome.proved:
+            name = outcome.results.header.implementation.name
+            by_name.setdefault(name, []).append(outcome.results)
+    for all_results in by_name.values():
+        change = update(places.expectation_folder, all_results)
+        if not quiet or change.added:
+            click.echo(change.describe(places.short(change.path)))
+
+
+def _report(
+    places: Places, outcomes: Sequence[Outcome], folder: Path, quiet: bool
+) -> None:
+    from plumbline.catalog import read_catalog
+    from plumbline.report import write_report
+
+    told = [o.results for o in outcomes if o.results is not None]
+    if not told:
+        return
+    catalog = read_catalog(places.corpus, places.rules)
+    commands = {
+        o.results.label: o.target for o in outcomes if o.results is not None
+    }
+    page = write_report(catalog, told, folder / "report", places, commands)
+    if not quiet:
+        click.echo(f"report: {places.short(page)}")
+
+

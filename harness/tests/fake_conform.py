@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""A judge for the harness's tests: writes made-up results in the real format.
+
+FAKE_CONFORM picks what it does: `good` (the default), `bad`, `truncated`,
+`nothing` (says why and ends with 2), `slow` (a case a second, ends on SIGINT
+as the real one does), `stubborn` (as slow, but deaf to SIGINT), `segv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import samples
+
+
+def _selected(
+    cases: list[dict[str, Any]], patterns: list[str]
+) -> list[dict[str, Any]]:
+    return [
+        c
+        for c in cases
+        if not patterns
+        or any(
+            fnmatchcase(c["id"], p) or c["id"].startswith(p + "/")
+            or c["rule"] == p
+            for p in patterns
+        )
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    for flag in ("corpus", "provider", "host", "adapter", "expectations",
+                 "results", "repeat", "timeout", "seed", "shard"):
+        parser.add_argument(f"--{flag}")
+    parser.add_argument("--select", action="append", default=[])
+    parser.add_argument("--exclude", action="append", default=[])
+    parser.add_argument("--quiet", action="store_true")
+    options = parser.parse_args(arguments)
+    if log := os.environ.get("FAKE_CONFORM_LOG"):
+        with open(log, "a") as file:
+            file.write(json.dumps(arguments) + "\n")
+    mode = os.environ.get("FAKE_CONFORM", "good")
+    name = "ref"
+    if options.adapter:
+        name = Path(options.adapter.split()[0]).stem
+    elif options.provider:
+        name = Path(options.provider).stem.removeprefix("libplumb-")
+    cases = samples.bad_cases() if mode == "bad" else samples.good_cases()
+    cases = _selected(cases, options.select)
+    if mode == "nothing" or not cases:
+        print("conform: no case is selected", file=sys.stderr)
+        return 2
+    lines = samples.results_lines(name, "0.1.0", cases)
+    if mode == "truncated":
+        lines.pop()
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = mode != "stubborn"
+
+    signal.signal(signal.SIGINT, stop)
+    with open(options.results, "w") as file:
+        for number, line in enumerate(lines):
+            if stopped:
+                cut = samples.results_lines(
+                    name, "0.1.0", cases[: number - 1], complete=False
+                )
+                print(json.dumps(cut[-1]), file=file)
+                return 130
+            print(json.dumps(line), file=file, flush=True)
+            if mode in ("slow", "stubborn"):
+                time.sleep(1)
+            if mode == "segv" and number == 1:
+                os.kill(os.getpid(), signal.SIGSEGV)
+    return 1 if any(case["unexpected"] for case in cases) else 0
