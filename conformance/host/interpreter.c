@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * interpreter.c: executes operations over a provider's table.
+ *
+ * Invariant: an operation either has its effect or fails the run with its
+ * place; only operations that can log their outcome may be refused in
+ * silence. Bodies never nest: a callback's body runs when the provider calls,
+ * so no program makes this recurse.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* -- failures and clocks ----------------------------------------------------
+ */
+
+const char *error_name(int err) {
+  const char *name = strerrorname_np(-err);
+  return name ? name : "EUNKNOWN";
+}
+
+int64_t clock_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void run_fail(struct run *run, const struct op *op, const char *format, ...) {
+  run->silent = true;
+  if (run->failed) return;
+  run->failed = true;
+  char place[160] = "program";
+  if (op) op_place(op, place, sizeof place);
+  char what[256];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(what, sizeof what, format, list);
+  va_end(list);
+  snprintf(run->message, sizeof run->message, "%s: %s", place, what);
+  if (run->loop && run->library->loop.stop) run->library->loop.stop(run->loop);
+}
+
+/* For operations that have no way to log their outcome. */
+static void must(struct run *run, const struct op *op, int err) {
+  if (err < 0) run_fail(run, op, "%s", error_name(err));
+}
+
+/* -- events -----------------------------------------------------------------
+ */
+
+static void emit(struct run *run, const struct op *op, const char *value,
+                 size_t length) {
+  int err = trace_event(run->trace, op->label, op->label_length, value, length);
+  if (err == -EOVERFLOW)
+    run_fail(run, op, "more than %d events: the program does not end",
+             TRACE_LIMIT);
+  else if (err != 0)
+    run_fail(run, op, "recording an event: %s", error_name(err));
+}
+
+/* [label, "ok"] or [label, error], where the operation has a label. */
+static void emit_outcome(struct run *run, const struct op *op, int err) {
+  char value[40];
+  if (!op->label) return;
+  int length =
+      snprintf(value, sizeof value, "\"%s\"", err < 0 ? error_name(err) : "ok");
+  emit(run, op, value, (size_t)length);
+}
+
+static int signal_text(int signum, char *text, size_t size) {
+  const char *name = sigabbrev_np(signum);
+  return snprintf(text, size, "\"SIG%s\"", name ? name : "UNKNOWN");
+}
+
+static int result_text(const struct call *call, char *text, size_t size) {
+  int kind = call->object ? call->object->kind : KIND_NONE;
+  bool request = kind == PL_KIND_WORK || kind == PL_KIND_STAT;
+  if (call->status < 0)
+    return snprintf(text, size, "\"%s\"", error_name(call->status));
+  if (kind == PL_KIND_SIGNAL) return signal_text(call->status, text, size);
+  return snprintf(text, size, request ? "\"ok\"" : "null");
+}
+
+static bool object_is_active(const struct run *run,
+                             const struct object *object) {
+  if (object->handle)
+    return !object->closed && run->library->loop.is_active(object->storage);
+  bool request = object->kind == PL_KIND_WORK || object->kind == PL_KIND_STAT;
+  if (request) return object->pending;
+  return run->library->loop.is_active(object->storage) != 0;
+}
+
+/* A handle stays closing when it is closed; what was not made is nothing. */
+static bool object_flag(const struct run *run, const struct op *op) {
+  const struct pl_loop_table *loop = &run->library->loop;
+  const struct object *object = run->slots[op->slot];
+  if (!object) return false;
+  switch (op->value) {
+  case VALUE_ACTIVE:
+    return object_is_active(run, object);
+  case VALUE_CLOSING:
+    if (object->closed) return true;
+    return object->handle && loop->is_closing(object->storage);
+  default:
+    return !object->closed && loop->has_ref(object->storage);
+  }
+}
+
+static int value_text(const struct run *run, const struct op *op,
+                      const struct call *call, char *text, size_t size) {
+  const struct pl_loop_table *loop = &run->library->loop;
+  switch (op->value) {
+  case VALUE_RESULT:
+    return result_text(call, text, size);
+  case VALUE_COUNT:
+    return snprintf(text, size, "%" PRIu32, call->count);
+  case VALUE_ELAPSED:
+    return snprintf(text, size, "%" PRId64,
+                    (clock_ns() - run->started) / 1000000);
+  case VALUE_NOW:
+    return snprintf(text, size, "%" PRId64,
+                    (int64_t)(loop->now(run->loop) - run->started_loop));
+  case VALUE_ALIVE:
+    return snprintf(text, size, loop->alive(run->loop) ? "true" : "false");
+  case VALUE_TIMEOUT:
+    return snprintf(text, size, "%d", loop->backend_timeout(run->loop));
+  default:
+    return snprintf(text, size, object_flag(run, op) ? "true" : "false");
+  }
+}
+
+static void op_log(struct run *run, const struct op *op,
+                   const struct call *call) {
+  char value[64];
+  if (op->value == VALUE_NONE) {
+    emit(run, op, NULL, 0);
+  } else if (op->value == VALUE_LITERAL) {
+    emit(run, op, op->text, op->text_length);
+  } else {
+    int length = value_text(run, op, call, value, sizeof value);
+    emit(run, op, value, (size_t)length);
+  }
+}
+
+static void op_block(const struct op *op) {
+  int64_t end = clock_ns() + (int64_t)op->number * 1000000;
+  while (clock_ns() < end) {
+  }
+}
+
+/* -- Node's queues -----------------------------------------------------------
+ */
+
+/* Starts an object of the queues, which is the provider's from then on. */
+static int queue_start(struct run *run, struct object *object, double delay) {
+  const struct pl_loop_table *loop = &run->library->loop;
+  object_borrow(object);
+  switch (object->kind) {
+  case PL_KIND_TIMEOUT:
+    return loop->timeout_start(object->storage, delay, 0);
+  case KIND_INTERVAL:
+    return loop->timeout_start(object->storage, delay, 1);
+  case PL_KIND_IMMEDIATE:
+    return loop->immediate_start(object->storage);
+  case PL_KIND_TICK:
+    return loop->tick(object->storage);
+  default:
+    return loop->microtask(object->storage);
+  }
+}
+
+static void op_queue(struct run *run, const struct op *op) {
+  struct object *object = object_new(run, op);
+  if (!object) return;
+  object->chain = op->code == OP_CHAIN;
+  int err = queue_start(run, object, object->chain ? 0 : op->delay);
+  if (err != 0) object->pending = false;
+  must(run, op, err);
+}
+
+static void op_clear(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (!object) return;
+  must(run, op, run->library->loop.clear(object->storage));
+  object->pending = false;
+}
+
+static void op_refresh(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (!object) return;
+  object_borrow(object);
+  must(run, op, run->library->loop.timeout_refresh(object->storage));
+}
+
+/* -- requests -----------------------------------------------------------------
+ */
+
+static void on_pool_thread(void *arg) {
+  const struct object *object = arg;
+  int64_t end = clock_ns() + (int64_t)object->number * 1000000;
+  struct timespec until = {.tv_sec = end / 1000000000,
+                           .tv_nsec = end % 1000000000};
+  if (object->number == 0) return;
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) ==
+         EINTR) {
+  }
+}
+
+static char *path_below(const char *dir, const struct op *op) {
+  size_t base = op->text[0] == '/' ? 0 : strlen(dir) + 1;
+  char *path = malloc(base + op->text_length + 1);
+  if (!path) return NULL;
+  if (base) {
+    memcpy(path, dir, base - 1);
+    path[base - 1] = '/';
+  }
+  memcpy(path + base, op->text, op->text_length + 1);
+  return path;
+}
+
+static int submit(struct run *run, const struct op *op, struct object *object) {
+  const struct pl_loop_table *loop = &run->library->loop;
+  if (op->code == OP_WORK)
+    return loop->work_submit(object->storage, on_pool_thread);
+  object->path = path_below(run->dir, op);
+  if (!object->path) return -ENOMEM;
+  return loop->stat_submit(object->storage, object->path);
+}
+
+static void op_request(struct run *run, const struct op *op) {
+  struct object *object = object_new(run, op);
+  if (!object) return;
+  object_borrow(object);
+  int err = submit(run, op, object);
+  if (err != 0) object->pending = false;
+  must(run, op, err);
+}
+
+static void op_cancel(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (!object) return;
+  int err = -EBUSY; /* done: its storage is not the provider's any more */
+  if (object->pending && run->library->loop.cancel)
+    err = run->library->loop.cancel(object->storage);
+  emit_outcome(run, op, err);
+}
+
+/* -- handles ------------------------------------------------------------------
+ */
+
+static int handle_start(struct run *run, struct object *object) {
+  const struct pl_loop_table *loop = &run->library->loop;
+  if (object->closed) return -EINVAL;
+  if (object->kind == PL_KIND_POLL)
+    return loop->poll_start(object->storage, object->fds[0], PL_POLL_READABLE);
+  return loop->watcher_start(object->storage);
+}
+
+static int timer_start(struct run *run, struct object *object,
+                       const struct op *op) {
+  if (object->closed) return -EINVAL;
+  return run->library->loop.timer_start(object->storage, op->after, op->repeat);
+}
+
+static void op_watcher(struct run *run, const struct op *op) {
+  struct object *object = object_new(run, op);
+  if (object && op->start) must(run, op, handle_start(run, object));
+}
+
+/* A timer is made on the id's first use, and again once it was closed. */
+static void op_timer(struct run *run, const struct op *op) {
+  struct object *object = run->slots[op->slot];
+  if (object && !object->closing) {
+    object->calls = op->calls;
+    object->count = 0;
+  } else {
+    object = object_new(run, op);
+  }
+  if (object && op->start) must(run, op, timer_start(run, object, op));
+}
+
+static void op_poll(struct run *run, const struct op *op) {
+  struct object *object = object_new(run, op);
+  if (!object) return;
+  int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  int err = socketpair(AF_UNIX, type, 0, object->fds) == 0 ? 0 : -errno;
+  if (err == 0 && op->start) err = handle_start(run, object);
+  must(run, op, err);
+}
+
+static void op_signal(struct run *run, const struct op *op) {
+  struct object *object = object_new(run, op);
+  if (object)
+    must(run, op, run->library->loop.signal_start(object->storage, op->signum));
+}
+
+static void op_timer_start(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (object) emit_outcome(run, op, timer_start(run, object, op));
+}
+
+static void op_timer_again(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (!object) return;
+  int err = -EINVAL;
+  if (!object->closed) err = run->library->loop.timer_again(object->storage);
+  emit_outcome(run, op, err);
+}
+
+static void op_set_repeat(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (object && !object->closed)
+    run->library->loop.timer_set_repeat(object->storage, op->repeat);
+}
+
+static void op_start(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (object) must(run, op, handle_start(run, object));
+}
+
+static void op_stop(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (object && !object->closed)
+    must(run, op, run->library->loop.handle_stop(object->storage));
+}
+
+static void op_close(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (object) emit_outcome(run, op, object_close(object, &op->calls));
+}
+
+static void op_ref(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (!object || object->closed) return;
+  if (op->code == OP_REF)
+    run->library->loop.ref(object->storage);
+  else
+    run->library->loop.unref(object->storage);
+}
+
+static void op_poll_write(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (!object) return;
+  ssize_t n;
+  do
+    n = send(object->fds[1], "x", 1, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) run_fail(run, op, "%s", error_name(-errno));
+}
+
+/* -- async
+ * ---------------------------------------------------------------------- */
+
+struct sender {
+  const struct pl_loop_table *loop;
+  struct object *object;
+  uint32_t times;
+  int err;
+  pthread_t thread;
+};
+
+static void *send_all(void *arg) {
+  struct sender *sender = arg;
+  for (uint32_t i = 0; i < sender->times && sender->err == 0; i++)
+    sender->err = sender->loop->async_send(sender->object->storage);
+  return NULL;
+}
+
+static int send_from_threads(const struct sender *pattern, uint32_t threads) {
+  struct sender senders[16];
+  uint32_t made = 0;
+  int err = 0;
+  for (; made < threads && err == 0; made++) {
+    senders[made] = *pattern;
+    err =
+        -pthread_create(&senders[made].thread, NULL, send_all, &senders[made]);
+    if (err != 0) break;
+  }
+  for (uint32_t i = 0; i < made; i++) {
+    pthread_join(senders[i].thread, NULL);
+    if (err == 0) err = senders[i].err;
+  }
+  return err;
+}
+
+static void op_async_send(struct run *run, const struct op *op) {
+  struct object *object = object_named(run, op);
+  if (!object || object->closed) return;
+  struct sender sender = {
+      .loop = &run->library->loop, .object = object, .times = op->number};
+  if (op->threads)
+    sender.err = send_from_threads(&sender, op->threads);
+  else
+    send_all(&sender);
+  must(run, op, sender.err);
+}
+
+/* -- the loop
+ * -------------------------------------------------------------------- */
+
+static void op_run(struct run *run, const struct op *op) {
+  const struct pl_loop_table *loop = &run->library->loop;
+  if (loop->drain) loop->drain(run->loop); /* what main queued until here */
+  int alive = loop->run(run->loop, op->mode);
+  must(run, op, alive);
+  if (alive < 0 || run->silent || !op->label) return;
+  const char *value = alive ? "true" : "false";
+  emit(run, op, value, strlen(value));
+}
+
+static void run_op(struct run *run, const struct op *op,
+                   const struct call *call) {
+  switch (op->code) {
+  case OP_LOG:
+    op_log(run, op, call);
+    break;
+  case OP_BLOCK:
+    op_block(op);
+    break;
+  case OP_CHAIN:
+  case OP_TIMEOUT:
+  case OP_INTERVAL:
+  case OP_IMMEDIATE:
+  case OP_TICK:
+  case OP_MICROTASK:
+    op_queue(run, op);
+    break;
+  case OP_CLEAR:
+    op_clear(run, op);
+    break;
+  case OP_REFRESH:
+    op_refresh(run, op);
+    break;
+  case OP_STAT:
+  case OP_WORK:
+    op_request(run, op);
+    break;
+  case OP_CANCEL:
+    op_cancel(run, op);
+    break;
+  case OP_TIMER:
+    op_timer(run, op);
+    break;
+  case OP_TIMER_START:
+    op_timer_start(run, op);
+    break;
+  case OP_TIMER_AGAIN:
+    op_timer_again(run, op);
+    break;
+  case OP_TIMER_SET_REPEAT:
+    op_set_repeat(run, op);
+    break;
+  case OP_WATCHER:
+    op_watcher(run, op);
+    break;
+  case OP_ASYNC:
+    object_new(run, op);
+    break;
+  case OP_POLL:
+    op_poll(run, op);
+    break;
+  case OP_SIGNAL:
+    op_signal(run, op);
+    break;
+  case OP_START:
+    op_start(run, op);
+    break;
+  case OP_STOP:
+    op_stop(run, op);
+    break;
+  case OP_CLOSE:
+    op_close(run, op);
+    break;
+  case OP_REF:
+  case OP_UNREF:
+    op_ref(run, op);
+    break;
+  case OP_ASYNC_SEND:
+    op_async_send(run, op);
+    break;
+  case OP_POLL_WRITE:
+    op_poll_write(run, op);
+    break;
+  case OP_RAISE:
+    raise(op->signum);
+    break;
+  case OP_RUN:
+    op_run(run, op);
+    break;
+  case OP_STOP_LOOP:
+    run->library->loop.stop(run->loop);
+    break;
+  case OP_UPDATE_TIME:
+    run->library->loop.update_time(run->loop);
+    break;
+  }
+}
+
+void run_body(struct run *run, const struct body *body,
+              const struct call *call) {
+  for (size_t i = 0; i < body->count && !run->silent; i++)
+    run_op(run, &body->ops[i], call);
+}

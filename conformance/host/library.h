@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * library.h: a provider's shared library, loaded and looked over.
+ */
+#ifndef HOST_LIBRARY_H
+#define HOST_LIBRARY_H
+
+#include "provider.h"
+
+#include <stdbool.h>
+
+/* The capabilities of schema/vocabulary.yaml that this host can serve. */
+#define HOST_CAPABILITIES(X)                                                   \
+  X(TIMEOUT, "loop.timeout")                                                   \
+  X(IMMEDIATE, "loop.immediate")                                               \
+  X(TICK, "loop.tick")                                                         \
+  X(MICROTASK, "loop.microtask")                                               \
+  X(FS, "loop.fs")                                                             \
+  X(REF, "loop.ref")                                                           \
+  X(TIMER, "loop.timer")                                                       \
+  X(WATCHER, "loop.watcher")                                                   \
+  X(ASYNC, "loop.async")                                                       \
+  X(POLL, "loop.poll")                                                         \
+  X(SIGNAL, "loop.signal")                                                     \
+  X(WORK, "loop.work")                                                         \
+  X(CLOSE, "loop.close")                                                       \
+  X(RUN, "loop.run")
+
+enum capability {
+#define X(name, text) CAP_##name,
+  HOST_CAPABILITIES(X)
+#undef X
+      CAP_COUNT
+};
+
+/* What a capability is called on the wire. */
+const char *capability_name(enum capability capability);
+
+struct library {
+  void *handle; /* dlopen()'s */
+  const struct pl_provider *provider;
+  struct pl_loop_table loop; /* a copy; what the provider lacks is NULL */
+  unsigned capabilities;     /* bits 1u << CAP_... */
+};
+
+static inline bool library_has(const struct library *library,
+                               enum capability capability) {
+  return (library->capabilities & (1u << capability)) != 0;
+}
+
+/*
+ * Loads `path` and fills `library`. On failure returns false and writes one
+ * sentence that says what is wrong and how to mend it into `message`.
+ * Ownership: gives a loaded library, free with library_close().
+ */
+bool library_open(struct library *library, const char *path, char *message,
+                  size_t message_size);
+void library_close(struct library *library);
+
+#endif

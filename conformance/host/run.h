@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.h: one program's run over one fresh loop, and the objects in it.
+ *
+ *     struct run ---- objects: every object that has storage, a ring
+ *         |
+ *         +---------- slots[id]: the object that an id names now
+ *
+ * An object is freed when the provider is through with it (fired, cleared or
+ * closed) and no id names it: a program may make any number of them.
+ */
+#ifndef HOST_RUN_H
+#define HOST_RUN_H
+
+#include "library.h"
+#include "program.h"
+#include "trace.h"
+
+#include <stdalign.h>
+
+struct run;
+
+struct object {
+  struct run *run;
+  struct object *next, *previous; /* in run->objects */
+  const struct op *op;            /* that made it: for messages */
+  struct calls calls;             /* its callback */
+  struct calls close_calls;
+  uint32_t count;  /* how often `calls` was called */
+  uint32_t number; /* work: ms to block; chain: links still to come */
+  int kind;        /* enum pl_kind or KIND_INTERVAL */
+  bool handle;     /* is closed; else: fires or is cleared */
+  bool chain;
+  bool bound;   /* an id names it */
+  bool pending; /* the provider borrows the storage */
+  bool running; /* its callback is on the stack */
+  bool closing, closed;
+  bool drain; /* poll: read before the callback's body */
+  int fds[2]; /* poll: the watched end, the other end; else -1 */
+  char *path; /* stat: borrowed by the provider */
+  alignas(max_align_t) unsigned char storage[]; /* the provider's */
+};
+
+/* The callback that is running, for $result and $count. */
+struct call {
+  int status;
+  const struct object *object; /* NULL: main or a close callback */
+  uint32_t count;
+};
+
+struct run {
+  const struct library *library;
+  const struct program *program;
+  const char *dir;
+  struct trace *trace;
+  void *loop;
+  struct object *objects;
+  struct object **slots;
+  int64_t started;       /* monotonic clock, ns */
+  uint64_t started_loop; /* cached loop time then */
+  bool silent;           /* bodies do nothing any more: failed or cleaning up */
+  bool failed;
+  char message[512];
+};
+
+/*
+ * Runs `program` on a fresh loop to its end and cleans up after it. Returns
+ * true, or false with the reason in run->message.
+ * `run`, which is zeroed, has library, program, dir and trace set.
+ */
+bool run_program(struct run *run);
+
+/* -- interpreter.c -------------------------------------------------------- */
+
+/* Executes a body; stops at the first failure. */
+void run_body(struct run *run, const struct body *body,
+              const struct call *call);
+/* Notes the first failure of a run, at `op`, and silences it. */
+void run_fail(struct run *run, const struct op *op, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "EINVAL" for -EINVAL. */
+const char *error_name(int err);
+int64_t clock_ns(void);
+
+/* -- objects.c ------------------------------------------------------------ */
+
+/* Makes and prepares (init) the object of `op`, and binds it to the op's id.
+ * NULL after run_fail(). */
+struct object *object_new(struct run *run, const struct op *op);
+/* Tells that the provider borrows the storage from now on. */
+void object_borrow(struct object *object);
+/* The object that the op refers to; NULL after run_fail() when it was not
+ * made yet. */
+struct object *object_named(struct run *run, const struct op *op);
+/* Frees the object unless somebody still needs it. */
+void object_release(struct object *object);
+/* Closes a handle; its body runs `calls`. 0 or -errno. */
+int object_close(struct object *object, const struct calls *calls);
+/* The provider's kind of an object. */
+enum pl_kind object_kind(const struct object *object);
+/* The provider's callbacks. */
+void object_fired(void *arg, int status);
+void object_closed(void *arg, int status);
+/* Gives back everything that a program left behind: after it the loop is
+ * empty, or run->message says why not. */
+void objects_clean(struct run *run);
+
+#endif
