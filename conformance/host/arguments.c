@@ -18,7 +18,7 @@
 #define ANY_KIND (~0u)
 #define MAX_MS 10000
 
-/* -- scalars --------------------------------------------------------------- */
+/* -- scalars ------------------------------------------------------------- */
 
 static bool read_integer(struct reader *reader, struct op *op, const char *name,
                          json_t *json, json_int_t least, json_int_t most,
@@ -106,7 +106,7 @@ static bool read_delay(struct reader *reader, struct op *op, const char *name,
                      name);
 }
 
-/* -- bodies ---------------------------------------------------------------- */
+/* -- bodies -------------------------------------------------------------- */
 
 static bool read_then(struct reader *reader, struct op *op, json_t *json) {
   if (op->calls.count)
@@ -132,7 +132,7 @@ static bool read_each(struct reader *reader, struct op *op, json_t *json) {
   return true;
 }
 
-/* -- keys ------------------------------------------------------------------ */
+/* -- keys ---------------------------------------------------------------- */
 
 static bool read_chain_of(struct reader *reader, struct op *op, json_t *json) {
   static const struct {
@@ -283,7 +283,7 @@ static bool read_args(struct reader *reader, struct op *op,
                      key_text(lacking & ~(lacking - 1)));
 }
 
-/* -- events ---------------------------------------------------------------- */
+/* -- events -------------------------------------------------------------- */
 
 static const struct {
   const char *name;

@@ -10,7 +10,6 @@
 #include "run.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,8 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* -- failures and clocks ----------------------------------------------------
- */
+/* -- failures and clocks ------------------------------------------------- */
 
 const char *error_name(int err) {
   const char *name = strerrorname_np(-err);
@@ -55,102 +53,7 @@ static void must(struct run *run, const struct op *op, int err) {
   if (err < 0) run_fail(run, op, "%s", error_name(err));
 }
 
-/* -- events -----------------------------------------------------------------
- */
-
-static void emit(struct run *run, const struct op *op, const char *value,
-                 size_t length) {
-  int err = trace_event(run->trace, op->label, op->label_length, value, length);
-  if (err == -EOVERFLOW)
-    run_fail(run, op, "more than %d events: the program does not end",
-             TRACE_LIMIT);
-  else if (err != 0)
-    run_fail(run, op, "recording an event: %s", error_name(err));
-}
-
-/* [label, "ok"] or [label, error], where the operation has a label. */
-static void emit_outcome(struct run *run, const struct op *op, int err) {
-  char value[40];
-  if (!op->label) return;
-  int length =
-      snprintf(value, sizeof value, "\"%s\"", err < 0 ? error_name(err) : "ok");
-  emit(run, op, value, (size_t)length);
-}
-
-static int signal_text(int signum, char *text, size_t size) {
-  const char *name = sigabbrev_np(signum);
-  return snprintf(text, size, "\"SIG%s\"", name ? name : "UNKNOWN");
-}
-
-static int result_text(const struct call *call, char *text, size_t size) {
-  int kind = call->object ? call->object->kind : KIND_NONE;
-  bool request = kind == PL_KIND_WORK || kind == PL_KIND_STAT;
-  if (call->status < 0)
-    return snprintf(text, size, "\"%s\"", error_name(call->status));
-  if (kind == PL_KIND_SIGNAL) return signal_text(call->status, text, size);
-  return snprintf(text, size, request ? "\"ok\"" : "null");
-}
-
-static bool object_is_active(const struct run *run,
-                             const struct object *object) {
-  if (object->handle)
-    return !object->closed && run->library->loop.is_active(object->storage);
-  bool request = object->kind == PL_KIND_WORK || object->kind == PL_KIND_STAT;
-  if (request) return object->pending;
-  return run->library->loop.is_active(object->storage) != 0;
-}
-
-/* A handle stays closing when it is closed; what was not made is nothing. */
-static bool object_flag(const struct run *run, const struct op *op) {
-  const struct pl_loop_table *loop = &run->library->loop;
-  const struct object *object = run->slots[op->slot];
-  if (!object) return false;
-  switch (op->value) {
-  case VALUE_ACTIVE:
-    return object_is_active(run, object);
-  case VALUE_CLOSING:
-    if (object->closed) return true;
-    return object->handle && loop->is_closing(object->storage);
-  default:
-    return !object->closed && loop->has_ref(object->storage);
-  }
-}
-
-static int value_text(const struct run *run, const struct op *op,
-                      const struct call *call, char *text, size_t size) {
-  const struct pl_loop_table *loop = &run->library->loop;
-  switch (op->value) {
-  case VALUE_RESULT:
-    return result_text(call, text, size);
-  case VALUE_COUNT:
-    return snprintf(text, size, "%" PRIu32, call->count);
-  case VALUE_ELAPSED:
-    return snprintf(text, size, "%" PRId64,
-                    (clock_ns() - run->started) / 1000000);
-  case VALUE_NOW:
-    return snprintf(text, size, "%" PRId64,
-                    (int64_t)(loop->now(run->loop) - run->started_loop));
-  case VALUE_ALIVE:
-    return snprintf(text, size, loop->alive(run->loop) ? "true" : "false");
-  case VALUE_TIMEOUT:
-    return snprintf(text, size, "%d", loop->backend_timeout(run->loop));
-  default:
-    return snprintf(text, size, object_flag(run, op) ? "true" : "false");
-  }
-}
-
-static void op_log(struct run *run, const struct op *op,
-                   const struct call *call) {
-  char value[64];
-  if (op->value == VALUE_NONE) {
-    emit(run, op, NULL, 0);
-  } else if (op->value == VALUE_LITERAL) {
-    emit(run, op, op->text, op->text_length);
-  } else {
-    int length = value_text(run, op, call, value, sizeof value);
-    emit(run, op, value, (size_t)length);
-  }
-}
+/* -- time ---------------------------------------------------------------- */
 
 static void op_block(const struct op *op) {
   int64_t end = clock_ns() + (int64_t)op->number * 1000000;
@@ -158,8 +61,7 @@ static void op_block(const struct op *op) {
   }
 }
 
-/* -- Node's queues -----------------------------------------------------------
- */
+/* -- Node's queues ------------------------------------------------------- */
 
 /* Starts an object of the queues, which is the provider's from then on. */
 static int queue_start(struct run *run, struct object *object, double delay) {
@@ -202,8 +104,7 @@ static void op_refresh(struct run *run, const struct op *op) {
   must(run, op, run->library->loop.timeout_refresh(object->storage));
 }
 
-/* -- requests -----------------------------------------------------------------
- */
+/* -- requests ------------------------------------------------------------ */
 
 static void on_pool_thread(void *arg) {
   const struct object *object = arg;
@@ -252,11 +153,10 @@ static void op_cancel(struct run *run, const struct op *op) {
   int err = -EBUSY; /* done: its storage is not the provider's any more */
   if (object->pending && run->library->loop.cancel)
     err = run->library->loop.cancel(object->storage);
-  emit_outcome(run, op, err);
+  event_outcome(run, op, err);
 }
 
-/* -- handles ------------------------------------------------------------------
- */
+/* -- handles ------------------------------------------------------------- */
 
 static int handle_start(struct run *run, struct object *object) {
   const struct pl_loop_table *loop = &run->library->loop;
@@ -306,7 +206,7 @@ static void op_signal(struct run *run, const struct op *op) {
 
 static void op_timer_start(struct run *run, const struct op *op) {
   struct object *object = object_named(run, op);
-  if (object) emit_outcome(run, op, timer_start(run, object, op));
+  if (object) event_outcome(run, op, timer_start(run, object, op));
 }
 
 static void op_timer_again(struct run *run, const struct op *op) {
@@ -314,7 +214,7 @@ static void op_timer_again(struct run *run, const struct op *op) {
   if (!object) return;
   int err = -EINVAL;
   if (!object->closed) err = run->library->loop.timer_again(object->storage);
-  emit_outcome(run, op, err);
+  event_outcome(run, op, err);
 }
 
 static void op_set_repeat(struct run *run, const struct op *op) {
@@ -336,7 +236,7 @@ static void op_stop(struct run *run, const struct op *op) {
 
 static void op_close(struct run *run, const struct op *op) {
   struct object *object = object_named(run, op);
-  if (object) emit_outcome(run, op, object_close(object, &op->calls));
+  if (object) event_outcome(run, op, object_close(object, &op->calls));
 }
 
 static void op_ref(struct run *run, const struct op *op) {
@@ -413,16 +313,14 @@ static void op_run(struct run *run, const struct op *op) {
   if (loop->drain) loop->drain(run->loop); /* what main queued until here */
   int alive = loop->run(run->loop, op->mode);
   must(run, op, alive);
-  if (alive < 0 || run->silent || !op->label) return;
-  const char *value = alive ? "true" : "false";
-  emit(run, op, value, strlen(value));
+  if (alive >= 0 && !run->silent && op->label) event_flag(run, op, alive != 0);
 }
 
 static void run_op(struct run *run, const struct op *op,
                    const struct call *call) {
   switch (op->code) {
   case OP_LOG:
-    op_log(run, op, call);
+    event_log(run, op, call);
     break;
   case OP_BLOCK:
     op_block(op);

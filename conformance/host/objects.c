@@ -100,7 +100,7 @@ struct object *object_named(struct run *run, const struct op *op) {
   return object;
 }
 
-/* -- callbacks ------------------------------------------------------------- */
+/* -- callbacks ----------------------------------------------------------- */
 
 static void drain_socket(const struct object *object) {
   char bytes[256];
@@ -191,7 +191,7 @@ int object_close(struct object *object, const struct calls *calls) {
   return 0;
 }
 
-/* -- the end --------------------------------------------------------------- */
+/* -- the end ------------------------------------------------------------- */
 
 static void let_go(struct object *object) {
   const struct pl_loop_table *loop = &object->run->library->loop;

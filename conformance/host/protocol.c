@@ -24,7 +24,7 @@ struct server {
   int status;   /* exit status */
 };
 
-/* -- answers --------------------------------------------------------------- */
+/* -- answers ------------------------------------------------------------- */
 
 static void answer_begin(struct server *server, const char *seq) {
   text_clear(&server->answer);
@@ -76,7 +76,7 @@ static void answer_events(struct server *server, const char *seq,
   answer_send(server);
 }
 
-/* -- start ----------------------------------------------------------------- */
+/* -- start --------------------------------------------------------------- */
 
 static void add_member(struct text *text, const char *key, const char *value) {
   text_add_json(text, key);
@@ -127,7 +127,7 @@ static void on_start(struct server *server, const char *seq, json_t *command) {
   answer_send(server);
 }
 
-/* -- run ------------------------------------------------------------------- */
+/* -- run ----------------------------------------------------------------- */
 
 static void run_read(struct server *server, const char *seq,
                      const struct program *program, const char *dir,
@@ -184,7 +184,7 @@ static void on_run(struct server *server, const char *seq, json_t *command) {
   }
 }
 
-/* -- commands -------------------------------------------------------------- */
+/* -- commands ------------------------------------------------------------ */
 
 static void dispatch(struct server *server, const char *seq, json_t *command) {
   const char *name = json_string_value(json_object_get(command, "cmd"));

@@ -22,7 +22,7 @@ struct use {
   unsigned kinds; /* which it may name, bits 1u << kind */
 };
 
-/* -- places and faults ---------------------------------------------------- */
+/* -- places and faults --------------------------------------------------- */
 
 static size_t add(char *buffer, size_t size, size_t at, const char *text) {
   size_t length = strlen(text);
@@ -83,7 +83,7 @@ void reader_need(struct reader *reader, const struct op *op,
               capability_name(capability), provider->name, provider->version);
 }
 
-/* -- ids ------------------------------------------------------------------ */
+/* -- ids ----------------------------------------------------------------- */
 
 static bool grow_kinds(struct reader *reader) {
   size_t room = reader->room ? reader->room * 2 : 16;
@@ -152,7 +152,7 @@ static bool check_uses(struct reader *reader) {
   return true;
 }
 
-/* -- operations ----------------------------------------------------------- */
+/* -- operations ---------------------------------------------------------- */
 
 bool read_json_text(struct reader *reader, const struct op *op,
                     const char *string, const char **text, size_t *length) {
@@ -211,7 +211,7 @@ bool read_body(struct reader *reader, const struct op *parent, const char *list,
   return true;
 }
 
-/* -- the program ---------------------------------------------------------- */
+/* -- the program --------------------------------------------------------- */
 
 static bool read_pool(struct reader *reader, json_t *json) {
   if (!json || json_is_null(json)) return true;

@@ -70,7 +70,7 @@ struct run {
  */
 bool run_program(struct run *run);
 
-/* -- interpreter.c -------------------------------------------------------- */
+/* -- interpreter.c ------------------------------------------------------- */
 
 /* Executes a body; stops at the first failure. */
 void run_body(struct run *run, const struct body *body,
@@ -82,7 +82,16 @@ void run_fail(struct run *run, const struct op *op, const char *format, ...)
 const char *error_name(int err);
 int64_t clock_ns(void);
 
-/* -- objects.c ------------------------------------------------------------ */
+/* -- events.c ------------------------------------------------------------ */
+
+/* Records the event of a log operation; `call` is the callback around it. */
+void event_log(struct run *run, const struct op *op, const struct call *call);
+/* Records [label, "ok"] or [label, error] where the operation has a label. */
+void event_outcome(struct run *run, const struct op *op, int err);
+/* Records [label, true] or [label, false]. */
+void event_flag(struct run *run, const struct op *op, bool flag);
+
+/* -- objects.c ----------------------------------------------------------- */
 
 /* Makes and prepares (init) the object of `op`, and binds it to the op's id.
  * NULL after run_fail(). */

@@ -75,7 +75,7 @@ struct object {
   } uv;
 };
 
-/* -- the loop ------------------------------------------------------------- */
+/* -- the loop ------------------------------------------------------------ */
 
 static size_t loop_size(void) {
   return sizeof(struct loop);
@@ -149,7 +149,7 @@ static int backend_timeout(const void *storage) {
   return uv_backend_timeout(&loop->uv);
 }
 
-/* -- callbacks: from libuv's to the caller's ------------------------------- */
+/* -- callbacks: from libuv's to the caller's ----------------------------- */
 
 static void report(void *data, int status) {
   const struct object *object = data;
@@ -204,7 +204,7 @@ static void on_stat(uv_fs_t *request) {
   report(request->data, status);
 }
 
-/* -- objects -------------------------------------------------------------- */
+/* -- objects ------------------------------------------------------------- */
 
 #define SIZE_WITH(member)                                                      \
   (offsetof(struct object, uv) + sizeof(((struct object *)0)->uv.member))
@@ -345,7 +345,7 @@ static int is_active(const void *memory) {
   return !object->fresh && uv_is_active(&object->uv.handle) != 0;
 }
 
-/* -- handles -------------------------------------------------------------- */
+/* -- handles ------------------------------------------------------------- */
 
 static int timer_start(void *memory, uint64_t after, uint64_t repeat) {
   struct object *object = memory;
@@ -405,7 +405,7 @@ static int signal_start(void *memory, int signum) {
   return uv_signal_start(&object->uv.signal, on_signal, signum);
 }
 
-/* -- requests ------------------------------------------------------------- */
+/* -- requests ------------------------------------------------------------ */
 
 static int work_submit(void *memory, void (*work)(void *arg)) {
   struct object *object = memory;
@@ -426,7 +426,7 @@ static int cancel(void *memory) {
   return uv_cancel(&object->uv.request);
 }
 
-/* -- what is handed out --------------------------------------------------- */
+/* -- what is handed out -------------------------------------------------- */
 
 static const struct pl_loop_table table = {
     .size = sizeof table,
