@@ -36,6 +36,9 @@ FLAGS = {
     "deno": ["run", "-A"],
 }
 
+#: No runtime looks for its own updates during a test.
+QUIET = {"DENO_NO_UPDATE_CHECK": "1", "DO_NOT_TRACK": "1"}
+
 Message = dict[str, Any]
 Program = list[dict[str, Any]]
 
@@ -104,6 +107,7 @@ class Adapter:
             stdin=child_in,
             stdout=child_out,
             stderr=subprocess.PIPE,
+            env=os.environ | QUIET,
         )
         os.close(child_in)
         os.close(child_out)

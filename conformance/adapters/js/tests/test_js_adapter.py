@@ -117,6 +117,51 @@ def test_unknown_workload_is_unsupported(adapter: Adapter) -> None:
     assert answer == {"seq": 4, "unsupported": "workload `tea`"}
 
 
+WORKLOADS = [
+    "loop/immediate/chain",
+    "loop/tick/batch",
+    "loop/timeout/arm",
+    "loop/timeout/fire",
+]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_workload_takes_longer_for_more(
+    adapter: Adapter, workload: str
+) -> None:
+    """Samples are told for the time asked, and grow with the items."""
+    best = []
+    for n in (10, 40000):
+        command = {"cmd": "bench", "seq": n, "workload": workload}
+        answer = adapter.ask(
+            command | {"params": {"n": n}, "min_time_ms": 50}
+        )
+        assert answer["seq"] == n
+        assert answer["items_per_sample"] == n
+        assert answer["counters"] == {}
+        best.append(min(answer["samples_ns"]))
+    assert 0 < 4 * best[0] < best[1]
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        ({"params": {"n": 0}},
+         "params.n: must be a whole number from 1 to 1000000"),
+        ({"params": {"m": 1}}, "params: takes no `m`"),
+        ({"min_time_ms": "x"},
+         "min_time_ms: must be a whole number from 0 to 600000"),
+    ],
+)
+def test_malformed_bench(
+    adapter: Adapter, command: dict[str, Any], message: str
+) -> None:
+    """Parameters that make no sense are refused."""
+    bench = {"cmd": "bench", "seq": 1, "workload": WORKLOADS[0]}
+    answer = adapter.ask(bench | command)
+    assert answer["error"]["message"] == message
+
+
 def test_lines_may_be_long(adapter: Adapter) -> None:
     """A line of megabytes, with every kind of character, comes and goes."""
     label = "lång " * 200_000
