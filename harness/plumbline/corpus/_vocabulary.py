@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""The vocabulary of programs, as conformance/schema/vocabulary.yaml says it.
+
+Everything that knows an operation knows it from here: the checks of a
+program, the case schema, the generated page and the JavaScript rendering.
+Invariant: a vocabulary that was read without a problem uses only keys and
+schema words that are known here, so nothing of it is silently ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from plumbline.corpus._problems import Problems, did_you_mean, names, shown
+from plumbline.corpus._yaml import Map, Seq, Value, line_of, read_yaml
+
+__all__ = [
+    "VOCABULARY_FILE",
+    "Named",
+    "Operation",
+    "Vocabulary",
+    "read_vocabulary",
+]
+
+VOCABULARY_FILE = "conformance/schema/vocabulary.yaml"
+
+IdMode = Literal["none", "optional", "required"]
+Isolation = Literal["shared", "process", "unless-handled"]
+
+_IDS: Mapping[str, IdMode] = {
+    "": "none", "optional": "optional", "required": "required",
+}
+_ISOLATIONS: Mapping[str, Isolation] = {
+    "": "shared", "process": "process", "unless-handled": "unless-handled",
+}
+_SCHEMA_WORDS = frozenset({
+    "type", "enum", "minimum", "maximum", "minLength", "minItems", "maxItems",
+    "maxProperties", "properties", "required", "oneOf", "$body", "$label",
+    "$id", "$ref",
+})
+_OPERATION_KEYS = frozenset({
+    "doc", "args", "capability", "capability-of", "callback", "id",
+    "isolation", "only",
+})
+_TOP_KEYS = frozenset({
+    "version", "capabilities", "traits", "values", "operations",
+})
+
+
+@dataclass(frozen=True)
+class Named:
+    """A value that a log may name, such as $count or $active:ID."""
+
+    name: str
+    doc: str
+    capability: str | None
+    takes_id: bool
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation; `args` is the JSON Schema of its value, if any."""
+
+    name: str
+    doc: str
+    capability: str | None
+    capability_of: Mapping[str, Mapping[str, str]]
+    callback: bool
+    id: IdMode
+    isolation: Isolation
+    main_only: bool
+    args: Map
+    line: int
+
+    @property
+    def properties(self) -> Map:
+        """The schemas of its keys; empty where its value is no object."""
+        found = self.args.get("properties")
+        return found if isinstance(found, Map) else Map(self.line)
+
+    @property
+    def required(self) -> list[str]:
+        """The keys that must stand."""
+        found = self.args.get("required")
+        keys = [k for k in found if isinstance(k, str)] if isinstance(
+            found, Seq
+        ) else []
+        return (["id"] if self.id == "required" else []) + keys
+
+    @property
+    def is_object(self) -> bool:
+        """Whether its value is an object with named keys."""
+        return "properties" in self.args or (
+            not self.args and (self.callback or self.id != "none")
+        )
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key that may stand in its value, in the order of the page."""
+        return [
+            *(["id"] if self.id != "none" else []),
+            *self.properties,
+            *(["then", "each"] if self.callback else []),
+        ]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Operations, values, capabilities and traits, in the file's order."""
+
+    version: int
+    capabilities: Mapping[str, str]
+    traits: Mapping[str, str]
+    values: Mapping[str, Named]
+    operations: Mapping[str, Operation]
+
+
+class _Reader:
+    def __init__(self, file: str, problems: Problems) -> None:
+        self.file = file
+        self.problems = problems
+        self.capabilities: dict[str, str] = {}
+
+    def add(self, line: int, wrong: str, mend: str) -> None:
+        self.problems.add(self.file, line, wrong, mend)
+
+    def section(self, top: Map, key: str) -> Map:
+        found = top.get(key)
+        if isinstance(found, Map):
+            return found
+        self.add(top.line_at(key), f"`{key}` must be a mapping",
+                 "from names to what they mean")
+        return Map(top.line)
+
+    def texts(self, top: Map, key: str) -> dict[str, str]:
+        result: dict[str, str] = {}
+        section = self.section(top, key)
+        for name, text in section.items():
+            if isinstance(text, str) and text.strip():
+                result[name] = text.strip()
+            else:
+                self.add(section.line_at(name), f"`{name}` has no text",
+                         "say in a sentence what it means")
+        return result
+
+    def known_capability(self, name: Value, line: int) -> str | None:
+        if name is None or name in self.capabilities:
+            return str(name) if name is not None else None
+        self.add(line, f"unknown capability {shown(name)}",
+                 did_you_mean(str(name), self.capabilities,
+                              where="list it under `capabilities`"))
+        return None
+
+    def values(self, top: Map) -> dict[str, Named]:
+        result: dict[str, Named] = {}
+        section = self.section(top, "values")
+        for name, doc in self.texts(top, "values").items():
+            bare, _, rest = name.partition(":")
+            found = re.search(r"\(([a-z]+\.[a-z]+)\)\s*\Z", doc)
+            capability = self.known_capability(
+                found[1] if found else None, section.line_at(name)
+            )
+            result[bare] = Named(bare, doc, capability, rest == "ID")
+        return result
+
+    def operation(self, name: str, raw: Value, line: int) -> Operation | None:
+        if not isinstance(raw, Map):
+            self.add(line, f"the operation `{name}` must be a mapping",
+                     "with at least `doc`")
+            return None
+        for key in raw:
+            if key not in _OPERATION_KEYS:
+                self.add(raw.line_at(key), f"unknown key `{key}`",
+                         did_you_mean(key, _OPERATION_KEYS))
+        doc = raw.get("doc")
+        if not isinstance(doc, str):
+            self.add(line, f"the operation `{name}` has no `doc`",
+                     "say in a sentence what it does")
+            doc = ""
+        args = raw.get("args")
+        if not isinstance(args, Map):
+            args = Map(line)
+        self.check_schema(args)
+        return Operation(
+            name=name,
+            doc=doc.strip(),
+            capability=self.known_capability(
+                raw.get("capability"), raw.line_at("capability")
+            ),
+            capability_of=self.capability_of(raw),
+            callback=raw.get("callback") is True,
+            id=_IDS[self.word(raw, "id", ("optional", "required"))],
+            isolation=_ISOLATIONS[
+                self.word(raw, "isolation", ("process", "unless-handled"))
+            ],
+            main_only=self.word(raw, "only", ("main",)) == "main",
+            args=args,
+            line=line,
+        )
+
+    def word(self, raw: Map, key: str, known: Iterable[str]) -> str:
+        """The value of a key that takes one of a few words, or ""."""
+        value = raw.get(key)
+        if value is None:
+            return ""
+        if isinstance(value, str) and value in known:
+            return value
+        self.add(raw.line_at(key), f"`{key}` is {shown(value)}",
+                 f"write {names(known)}, or leave it out")
+        return ""
+
+    def capability_of(self, raw: Map) -> dict[str, dict[str, str]]:
+        result: dict[str, dict[str, str]] = {}
+        section = raw.get("capability-of")
+        if not isinstance(section, Map):
+            return result
+        for key, table in section.items():
+            if isinstance(table, Map):
+                result[key] = {
+                    value: capability
+                    for value, name in table.items()
+                    if (capability := self.known_capability(
+                        name, table.line_at(value)))
+                }
+        return result
+
+    def check_schema(self, schema: Map) -> None:
+        """Refuse what the checks and the generated schema do not know."""
+        for word, value in schema.items():
+            if word not in _SCHEMA_WORDS:
+                self.add(schema.line_at(word),
+                         f"unknown schema word `{word}`",
+                         did_you_mean(word, sorted(_SCHEMA_WORDS)))
+            parts = value.values() if (
+                word == "properties" and isinstance(value, Map)
+            ) else value if word == "oneOf" and isinstance(value, Seq) else ()
+            for part in parts:
+                if isinstance(part, Map):
+                    self.check_schema(part)
+                else:
+                    self.add(line_of(value, schema.line),
+                             "a schema must be a mapping", "write {…}")
+
+
+def read_vocabulary(
+    data: bytes, problems: Problems, file: str = VOCABULARY_FILE
+) -> Vocabulary:
+    """The vocabulary in `data`; what is wrong goes to `problems`."""
+    reader = _Reader(file, problems)
+    top = read_yaml(data, file, problems)
+    if not isinstance(top, Map):
+        problems.add(file, 1, "the vocabulary must be a mapping",
+                     f"with the keys {names(sorted(_TOP_KEYS))}")
+        top = Map(1)
+    for key in top:
+        if key not in _TOP_KEYS:
+            reader.add(top.line_at(key), f"unknown key `{key}`",
+                       did_you_mean(key, sorted(_TOP_KEYS)))
+    version = top.get("version")
+    if version != 1:
+        reader.add(top.line_at("version"), f"version {shown(version)} is not "
+                   "known here", "write `version: 1`")
+    reader.capabilities = reader.texts(top, "capabilities")
+    section = reader.section(top, "operations")
+    operations = {
+        name: operation
+        for name, raw in section.items()
+        if (operation := reader.operation(name, raw, section.line_at(name)))
+    }
+    return Vocabulary(
+        version=1,
+        capabilities=reader.capabilities,
+        traits=reader.texts(top, "traits"),
+        values=reader.values(top),
+        operations=operations,
+    )
