@@ -258,8 +258,7 @@ static void op_poll_write(struct run *run, const struct op *op) {
   if (n < 0) run_fail(run, op, "%s", error_name(-errno));
 }
 
-/* -- async
- * ---------------------------------------------------------------------- */
+/* -- async --------------------------------------------------------------- */
 
 struct sender {
   const struct pl_loop_table *loop;
@@ -305,8 +304,7 @@ static void op_async_send(struct run *run, const struct op *op) {
   must(run, op, sender.err);
 }
 
-/* -- the loop
- * -------------------------------------------------------------------- */
+/* -- the loop ------------------------------------------------------------ */
 
 static void op_run(struct run *run, const struct op *op) {
   const struct pl_loop_table *loop = &run->library->loop;

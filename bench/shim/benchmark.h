@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * benchmark.h: google-benchmark for C: a benchmark is a descriptor.
+ *
+ * Invariants:
+ *  - What is measured is run() alone, a batch of operations at a time: the
+ *    boundary between C and C++ and the reading of clocks are paid per batch
+ *    and lie outside the measured region.
+ *  - No right answer, no time: check() sees every batch; a benchmark whose
+ *    check fails is reported as an error and the exit status is not 0.
+ *
+ *     setup -> reset -> run | check -> reset -> run | ... | check -> teardown
+ *                       ^^^                    ^^^  the only parts measured
+ */
+#ifndef PLUMBLINE_BENCH_SHIM_H
+#define PLUMBLINE_BENCH_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { BENCH_COUNTERS = 8 };
+
+/* A figure that must not depend on time, about one batch: loop turns, calls,
+ * bytes. */
+struct bench_counter {
+  const char *name; /* a literal */
+  double value;
+};
+
+/*
+ * A benchmark. Functions that return text return NULL, or a literal that says
+ * what went wrong: it becomes the benchmark's error. Only `operations` and
+ * `run` may not be NULL.
+ */
+struct bench {
+  const char *name;      /* a path: "loop/timers/arm" */
+  int version;           /* of the workload: other versions do not compare */
+  const char *parameter; /* its name, "n", or NULL without one */
+  const int64_t *values; /* registered once for each of them */
+  size_t value_count;
+
+  /* How many operations a batch is; times are per operation. */
+  uint64_t (*operations)(int64_t value);
+  /* Whether `subject` (bench_register's) can do it at all. */
+  bool (*supports)(const void *subject, int64_t value);
+  /* Makes the state; called several times, with teardown() between. When it
+   * fails it has cleaned up, and teardown() is not called. */
+  const char *(*setup)(void **state, const void *subject, int64_t value);
+  /* Before each batch. */
+  const char *(*reset)(void *state);
+  /* The batch. */
+  void (*run)(void *state);
+  /* After each batch. */
+  const char *(*check)(void *state);
+  /* After check(), about the same batch: writes at most BENCH_COUNTERS and
+   * returns how many. The last batch's are reported. */
+  size_t (*counters)(void *state, struct bench_counter *counters);
+  const char *(*teardown)(void *state);
+};
+
+/* Reads google-benchmark's own flags and takes them out of argv. Returns 0,
+ * or -1 when something is left that nobody knows (said on stderr). */
+int bench_initialize(int *argc, char **argv);
+/* Adds a line to the context that results carry. Keys are unique. */
+void bench_context(const char *key, const char *value);
+/*
+ * Registers `bench` for each of its values under
+ * name/parameter:value/impl:IMPL. Returns how many were registered, which is
+ * 0 when the subject supports none.
+ * Ownership: borrows `bench` and `subject` until bench_run() returned.
+ */
+size_t bench_register(const struct bench *bench, const char *impl,
+                      const void *subject);
+/* Runs what the flags select. Exit status: 0, 1 when a benchmark was wrong,
+ * 2 when nothing was selected. */
+int bench_run(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
