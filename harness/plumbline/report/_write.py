@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Writes the report's folder from the templates in reports/templates."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from plumbline.catalog import Catalog
+from plumbline.errors import ReportError
+from plumbline.places import Places
+from plumbline.registry import Target, read_registry
+from plumbline.report._data import page_data
+from plumbline.report._overview import KINDS, overview
+from plumbline.results import Results
+
+__all__ = ["embed", "write_report"]
+
+_ASSETS = ("report.css", "report.js")
+
+
+def embed(value: object) -> str:
+    """JSON that may stand in a <script> element: it holds no `<`, and no
+    line separator that older readers take for a line's end."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def _again(places: Places, results: Results, target: Target | None) -> str:
+    """The command, up to the case's id, that runs a case again."""
+    from plumbline.judge import reproduce
+
+    if target is not None:
+        return reproduce(target, "")
+    who = results.header.implementation
+    entry = read_registry(places).entries.get(who.name)
+    if entry is None:
+        return f"./plumbline run --adapter CMD --name {results.label} --select "
+    provided = entry.provider is not None
+    return reproduce(who.name if provided else f"{who.name}@{who.version}", "")
+
+
+def _context(
+    catalog: Catalog,
+    all_results: Sequence[Results],
+    places: Places,
+    targets: Mapping[str, Target],
+) -> dict[str, Any]:
+    again = {
+        r.label: _again(places, r, targets.get(r.label)) for r in all_results
+    }
+    data = page_data(catalog, all_results, again)
+    return {
+        "suite": catalog.suite,
+        "made": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "implementations": data["implementations"],
+        "lines": overview(all_results),
+        "kinds": KINDS,
+        "marks": data["marks"],
+        "cases": len(data["cases"]),
+        "rules": len(data["rules"]),
+        # Marked as safe here and nowhere else: embed() made it so.
+        "data": markupsafe.Markup(embed(data)),
+    }
+
+
+def environment(places: Places) -> jinja2.Environment:
+    """The templates, with escaping on and undefined names refused."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(places.root / "reports/templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def write_report(
+    catalog: Catalog,
+    all_results: Sequence[Results],
+    folder: Path,
+    places: Places,
+    targets: Mapping[str, Target] | None = None,
+) -> Path:
+    """Write the folder; gives the page to open. ReportError where the
+    results do not belong to this corpus or the folder cannot be written."""
+    for results in all_results:
+        if results.header.suite != catalog.suite:
+            raise ReportError(
+                f"made with suite {results.header.suite}, but the corpus "
+                f"here is {catalog.suite}",
+                place=str(results.path),
+                remedy="run that implementation again",
+            )
+    context = _context(catalog, all_results, places, targets or {})
+    page = environment(places).get_template("index.html").render(context)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _ASSETS:
+            shutil.copyfile(places.root / "reports/templates" / name,
+                            folder / name)
+        index = folder / "index.html"
+        index.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(
+            f"the report cannot be written: {error.strerror}",
+            place=str(error.filename or folder),
+            remedy="give another folder with --out FOLDER",
+        ) from error
+    return index
