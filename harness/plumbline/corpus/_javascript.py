@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: MIT
+"""A compiled program as JavaScript that a person can read.
+
+What Node offers is written as Node's; handles that only a loop library has
+are methods of `loop`. It is for reading: adapters perform the program itself.
+Invariant: the text is valid JavaScript whatever the program is; an operation
+that is not known here becomes a call of perform().
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+__all__ = ["program_to_js"]
+
+Args = Mapping[str, Any]
+
+_RESERVED = frozenset(
+    "await block break case catch chain channel class connectedSocket const "
+    "continue count debugger default delete do each elapsed else enum export "
+    "extends false finally for fs function if implements import in instanceof "
+    "interface let log loop new null package perform private process protected "
+    "public queueMicrotask result return static super switch this throw true "
+    "try typeof undefined var void while with yield".split()
+)
+_HANDLES = ("timer", "idle", "prepare", "check", "async", "poll", "work")
+_CLEAR = {"timeout": "clearTimeout", "interval": "clearInterval",
+          "immediate": "clearImmediate"}
+_EVENTS = {"before-exit": "beforeExit", "uncaught": "uncaughtException",
+           "rejection": "unhandledRejection",
+           "rejection-handled": "rejectionHandled"}
+_VALUES = {"$result": "result", "$count": "count", "$elapsed": "elapsed()",
+           "$now": "loop.now()", "$alive": "loop.alive()",
+           "$timeout": "loop.pollTimeout()"}
+_METHODS = {"$active": "isActive", "$closing": "isClosing",
+            "$hasref": "hasRef"}
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, str):
+        # U+2028 and U+2029 are fine inside JavaScript strings since 2019.
+        body = json.dumps(value, ensure_ascii=False)[1:-1]
+        return "'" + body.replace('\\"', '"').replace("'", "\\'") + "'"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _options(args: Args, keys: Sequence[str]) -> str:
+    """{after: 1, repeat: 2}, of the keys that stand there; or nothing."""
+    parts = [f"{key}: {_json(args[key])}" for key in keys if key in args]
+    return "{" + ", ".join(parts) + "}" if parts else ""
+
+
+def _delay(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _definitions(
+    ops: Sequence[Any], main: bool = True
+) -> Iterator[tuple[str, str, bool]]:
+    """Id, kind and whether in main, of everything a body makes."""
+    for op in ops:
+        for name, args in op.items():
+            if not isinstance(args, Mapping):
+                continue
+            if isinstance(args.get("id"), str):
+                yield args["id"], name, main
+            for body in [args.get("then", []), *args.get("each", [])]:
+                yield from _definitions(body, False)
+
+
+class _Writer:
+    def __init__(self, main: Sequence[Any]) -> None:
+        self.kinds: dict[str, str] = {}
+        self.hoisted: list[str] = []
+        self.names: dict[str, str] = {}
+        self.made: set[str] = set()
+        for id, kind, in_main in _definitions(main):
+            if not in_main and id not in self.kinds:
+                self.hoisted.append(id)
+            self.kinds.setdefault(id, kind)
+
+    def program(self, main: Sequence[Any]) -> list[str]:
+        lines = self.body(main)
+        if self.hoisted:
+            declared = ", ".join(self.name(id) for id in self.hoisted)
+            lines.insert(0, f"let {declared};")
+        return lines
+
+    # -- names and values --------------------------------------------------
+
+    def name(self, id: str) -> str:
+        """The identifier of an id; two ids never share one."""
+        if id in self.names:
+            return self.names[id]
+        plain = re.sub(r"[^A-Za-z0-9]+([A-Za-z0-9]?)",
+                       lambda m: m[1].upper(), str(id)) or "x"
+        name = plain if plain[0].isalpha() else f"x{plain}"
+        while name in _RESERVED or name in self.names.values():
+            name += "_"
+        self.names[id] = name
+        return name
+
+    def value(self, value: Any) -> str:
+        if not isinstance(value, str) or not value.startswith("$"):
+            return _json(value)
+        head, _, id = value.partition(":")
+        if head in _METHODS and id:
+            return f"{self.name(id)}.{_METHODS[head]}()"
+        return _VALUES.get(value) or _json(value)
+
+    # -- bodies ------------------------------------------------------------
+
+    def body(self, ops: Sequence[Any]) -> list[str]:
+        lines: list[str] = []
+        for op in ops:
+            (name, value), = op.items()
+            lines += self.operation(name, value)
+        return lines
+
+    def function(self, ops: Sequence[Any]) -> list[str]:
+        """An arrow function with the parameters that its body uses itself."""
+        used = {value for op in ops for key, value in op.items()
+                if key == "log" for value in [_logged(value)]}
+        parameters = "result, count" if "$count" in used else (
+            "result" if "$result" in used else "")
+        if not ops:
+            return [f"({parameters}) => {{}}"]
+        inner = self.body(ops)
+        if len(inner) == 1 and len(inner[0]) <= 60:
+            return [f"({parameters}) => {{ {inner[0]} }}"]
+        return [f"({parameters}) => {{",
+                *(f"  {line}" for line in inner), "}"]
+
+    def callback(self, args: Args) -> list[str]:
+        """The callback of an operation: `then`, or one function a call."""
+        if "each" not in args:
+            return self.function(args.get("then", []))
+        lines = ["each("]
+        for body in args["each"]:
+            part = [f"  {line}" for line in self.function(body)]
+            part[-1] += ","
+            lines += part
+        return [*lines, ")"]
+
+    @staticmethod
+    def call(head: str, callback: list[str], tail: str = ");") -> list[str]:
+        """head(callback tail, over as many lines as the callback has."""
+        lines = list(callback)
+        lines[0] = head + lines[0]
+        lines[-1] += tail
+        return lines
+
+    def assigned(self, args: Args) -> str:
+        """`const x = ` where an operation has an id."""
+        id = args.get("id")
+        if not isinstance(id, str):
+            return ""
+        declared = id in self.hoisted or id in self.made
+        self.made.add(id)
+        if declared:
+            return f"{self.name(id)} = "
+        return f"const {self.name(id)} = "
+
+    def logged(self, args: Args, expression: str) -> list[str]:
+        """A call whose outcome is logged when the operation says so."""
+        if "log" in args:
+            return [f"log({_json(args['log'])}, {expression});"]
+        return [f"{expression};"]
+
+    # -- operations --------------------------------------------------------
+
+    def operation(self, name: str, value: Any) -> list[str]:
+        plain: Mapping[str, Callable[[], str]] = {
+            "block": lambda: f"block({_json(value)});",
+            "clear": lambda: f"{self.clear(value)}({self.name(value)});",
+            "refresh": lambda: f"{self.name(value)}.refresh();",
+            "start": lambda: f"{self.name(value)}.start();",
+            "stop": lambda: f"{self.name(value)}.stop();",
+            "poll.write": lambda: f"{self.name(value)}.write();",
+            "ref": lambda: f"{self.name(value)}.ref();",
+            "unref": lambda: f"{self.name(value)}.unref();",
+            "raise": lambda: f"process.kill(process.pid, {_json(value)});",
+            "stop-loop": lambda: "loop.stop();",
+            "update-time": lambda: "loop.updateTime();",
+            "socket.destroy": lambda: f"{self.name(value)}.destroy();",
+            "channel.close": lambda: f"{self.name(value)}.port1.close();",
+            "throw": lambda: f"throw new Error({_json(value)});",
+            "exit-code": lambda: f"process.exitCode = {_json(value)};",
+            "exit": lambda: "process.exit("
+            f"{'' if isinstance(value, Mapping) else _json(value)});",
+        }
+        if name == "log":
+            return [self.log(value)]
+        if name in plain:
+            return [plain[name]()]
+        if isinstance(value, Mapping):
+            known = self.writers().get(name)
+            if known:
+                return known(value)
+            if name in _HANDLES:
+                return self.handle(name, value)
+        return [f"perform({_json(name)}, {_json(value)});"]
+
+    def writers(self) -> Mapping[str, Callable[[Args], list[str]]]:
+        return {
+            "timeout": lambda a: self.timer("setTimeout", a, a.get("after")),
+            "interval": lambda a: self.timer("setInterval", a,
+                                             a.get("every")),
+            "immediate": lambda a: self.call(
+                f"{self.assigned(a)}setImmediate(", self.callback(a)),
+            "tick": lambda a: self.call("process.nextTick(",
+                                        self.callback(a)),
+            "microtask": lambda a: self.call("queueMicrotask(",
+                                             self.callback(a)),
+            "chain": lambda a: self.call(
+                f"chain({_json(a['of'])}, {_json(a['length'])}, ",
+                self.callback(a)),
+            "fs.stat": lambda a: self.call(
+                f"{self.assigned(a)}fs.stat({_json(a['path'])}, ",
+                self.callback(a)),
+            "timer.start": lambda a: self.logged(
+                a, f"{self.name(a['of'])}.start("
+                f"{_options(a, ('after', 'repeat'))})"),
+            "timer.again": lambda a: self.logged(
+                a, f"{self.name(a['of'])}.again()"),
+            "timer.set-repeat": lambda a: [
+                f"{self.name(a['of'])}.setRepeat("
+                f"{_json(a.get('repeat', 0))});"],
+            "async.send": lambda a: [
+                f"{self.name(a['to'])}.send("
+                f"{_options(a, ('times', 'threads'))});"],
+            "signal": lambda a: self.call(
+                f"{self.assigned(a)}loop.signal({_json(a['signal'])}, ",
+                self.callback(a)),
+            "cancel": lambda a: self.logged(
+                a, f"{self.name(a['of'])}.cancel()"),
+            "close": self.close,
+            "run": lambda a: self.logged(
+                a, f"loop.run({_json(a['mode'])})"),
+            "socket": lambda a: [
+                f"{self.assigned(a)}connectedSocket();",
+                *self.call(f"{self.name(a['id'])}.on('close', ",
+                           self.callback(a))],
+            "channel": lambda a: [
+                f"{self.assigned(a)}new MessageChannel();",
+                *self.call(f"{self.name(a['id'])}.port2.on('message', ",
+                           self.callback(a))],
+            "post": lambda a: [f"{self.name(a['to'])}.port1.postMessage("
+                               f"{_json(a.get('value'))});"],
+            "reject": lambda a: [f"{self.assigned(a)}Promise.reject("
+                                 f"new Error({_json(a['message'])}));"],
+            "handle": lambda a: self.call(f"{self.name(a['of'])}.catch(",
+                                          self.callback(a)),
+            "listener": lambda a: self.call(
+                "process.on("
+                f"{_json(_EVENTS.get(a['event'], a['event']))}, ",
+                self.callback(a)),
+        }
+
+    def clear(self, id: Any) -> str:
+        return _CLEAR.get(self.kinds.get(id, ""), "clearTimeout")
+
+    def log(self, value: Any) -> str:
+        if isinstance(value, list) and len(value) == 2:
+            return f"log({_json(value[0])}, {self.value(value[1])});"
+        return f"log({_json(value)});"
+
+    def timer(self, function: str, args: Args, delay: Any) -> list[str]:
+        tail = ");" if delay is None else f", {_delay(delay)});"
+        return self.call(f"{self.assigned(args)}{function}(",
+                         self.callback(args), tail)
+
+    def handle(self, kind: str, args: Args) -> list[str]:
+        """A handle of the loop, made, or a timer that is started anew."""
+        keys = [k for k in args if k not in ("id", "then", "each")]
+        options = _options(args, keys)
+        again = kind == "timer" and args.get("id") in self.made
+        head = f"{self.name(args['id'])}.start(" if again else (
+            f"{self.assigned(args)}loop.{kind}(")
+        if not args.get("then") and not args.get("each"):
+            return [f"{head}{options});"]
+        return self.call(head + (f"{options}, " if options else ""),
+                         self.callback(args))
+
+    def close(self, args: Args) -> list[str]:
+        name = f"{self.name(args['of'])}.close("
+        callback = self.callback(args) if (
+            args.get("then") or args.get("each")) else [""]
+        if "log" in args:
+            return self.call(f"log({_json(args['log'])}, {name}", callback,
+                             "));")
+        return self.call(name, callback)
+
+
+def _logged(value: Any) -> str:
+    """The name that a log's value is, or ""."""
+    if isinstance(value, list) and len(value) == 2:
+        return value[1] if isinstance(value[1], str) else ""
+    return ""
+
+
+def program_to_js(program: Mapping[str, Any]) -> str:
+    """A compiled program, {"main": [...]}, as JavaScript."""
+    main = program["main"]
+    return "\n".join(_Writer(main).program(main))
