@@ -434,11 +434,14 @@ function execute(run, steps, frame) {
 
 /* The function that stands behind one callback: the k-th call runs the k-th
  * body, the last body serves every further call. A call that comes after the
- * program's end is none of the next program's. */
+ * program's end (clean-up should have seen to it) is none of the next one's. */
 function makeCall(run, bodies) {
   let count = 0;
   return (result) => {
-    if (run.over) return;
+    if (run.over) {
+      fs.writeSync(2, 'a callback came after the end of its program\n');
+      return;
+    }
     count++;
     const body = bodies[Math.min(count, bodies.length) - 1];
     execute(run, body, {result, count});

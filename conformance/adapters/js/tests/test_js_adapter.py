@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -248,6 +249,18 @@ def test_three_hundred_programs_in_one_process(adapter: Adapter) -> None:
         if seq == 2 * len(kinds):
             files = adapter.open_files()
     assert adapter.open_files() <= files
+    assert adapter.run([after(100)])["events"] == []
+    adapter.end_input()
+    assert adapter.process.stderr is not None
+    assert b"after the end" not in adapter.process.stderr.read()
+
+
+def test_listeners_are_taken_back(adapter: Adapter) -> None:
+    """A signal kills again when the program that listened is over."""
+    adapter.run([{"signal": {"signal": "SIGUSR2", "id": "s"}}])
+    adapter.say(run_command([{"raise": "SIGUSR2"}, after(2000)], 2))
+    assert adapter.hear() is None
+    assert adapter.process.wait(20) == -signal.SIGUSR2
 
 
 def test_simple_programs_are_fast(adapter: Adapter) -> None:
