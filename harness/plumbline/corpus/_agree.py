@@ -35,9 +35,11 @@ def check_agreement(
     if case.isolation == "process":
         for label in RUNNER_LABELS:
             labels[label] = LabelUse(0, valued=True)
+    before = problems.error_count()
     for pattern in patterns:
         _expected(problems, case, labels, pattern)
-    _unmentioned(problems, case, facts, patterns)
+    if problems.error_count() == before:
+        _unmentioned(problems, case, facts, patterns)
     loose = has_choice(case.expect) or any(
         has_choice(ir) for _, ir in case.by_trait)
     if loose and case.runs == 1:

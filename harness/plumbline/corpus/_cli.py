@@ -53,8 +53,8 @@ def _parser() -> argparse.ArgumentParser:
                        help="a file that is written last; the depfile's "
                        "target")
     build.add_argument("--draft", action="store_true",
-                       help="let pass what is unfinished: rules without a "
-                       "case, labels that no expectation mentions")
+                       help="compile what is right, leave out what is "
+                       "wrong and tell it")
     lint = commands.add_parser("lint", help="check only, warnings as well")
     lint.add_argument("--strict", action="store_true",
                       help="warnings are errors")
@@ -75,24 +75,31 @@ def _tell(problems: list[Problem]) -> None:
         print(problem, file=sys.stderr)
 
 
-def _failed(problems: Problems, *, draft: bool = False) -> bool:
-    """Tell every error; whether there was one. A draft may be unfinished."""
-    errors = problems.of("error") if draft else problems.of(
-        "error", "unfinished")
+def _failed(problems: Problems) -> bool:
+    """Tell every error; whether there was one."""
+    errors = problems.of("error", "unfinished")
     _tell(errors)
     if errors:
         some = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
         print(f"{some} in the corpus", file=sys.stderr)
-    elif draft and (missing := problems.of("unfinished")):
-        print(f"draft: {len(missing)} places are unfinished; see lint",
-              file=sys.stderr)
     return bool(errors)
+
+
+def _tell_draft(problems: Problems) -> None:
+    """Tell what a draft leaves out, and how much is unfinished."""
+    errors = problems.of("error")
+    _tell(errors)
+    print(f"draft: {len(errors)} errors, whose cases are left out, and "
+          f"{len(problems.of('unfinished'))} unfinished places (see lint)",
+          file=sys.stderr)
 
 
 def _compile(options: argparse.Namespace) -> int:
     root: Path = options.root
     corpus = load(root)
-    if _failed(corpus.problems, draft=options.draft):
+    if options.draft:
+        _tell_draft(corpus.problems)
+    elif _failed(corpus.problems):
         return 1
     out: Path = options.out
     write_file(out / "corpus.jsonl", corpus_text(corpus))

@@ -18,8 +18,8 @@ from typing import Literal
 
 __all__ = ["Kind", "Problem", "Problems", "did_you_mean", "names", "shown"]
 
-# What is `unfinished` (a rule that has no case yet) is an error except in a
-# draft; a warning is never one.
+# What is `unfinished` (a rule that has no case yet) is an error, but one that
+# leaves nothing out of the corpus; a warning is no error.
 Kind = Literal["error", "unfinished", "warning"]
 
 _DIGITS = re.compile(r"\d+")
