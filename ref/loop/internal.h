@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h: what the files of loop/ share: the loop's layout, and the few
+ * inline steps that every handle takes.
+ *
+ * Invariants:
+ *  - loop->active counts the handles that are active and referenced and not
+ *    internal; pl__activate() and its kin are the only ones to touch it.
+ *  - A user's function is called through pl__call() alone, which drains the
+ *    tick and microtask queues behind it. After pl__call() the object may be
+ *    gone: only the loop is touched.
+ *  - `asleep` and the two stacks are all that other threads see of a loop.
+ */
+#ifndef PLUMB_LOOP_INTERNAL_H
+#define PLUMB_LOOP_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "list.h"
+#include "plumb/loop.h"
+#include "wheel.h"
+
+enum pl__flag {
+  PL__ACTIVE = 1,
+  PL__REF = 2,
+  PL__CLOSING = 4,   /* pl_handle_close() was called */
+  PL__INTERNAL = 8,  /* belongs to the loop; counts for nothing */
+  PL__ONCE_STARTED = 16, /* a timer that pl_timer_again() accepts */
+  PL__REPEATING = 32,    /* a timeout that is an interval */
+  PL__CLEARED = 64       /* a timeout that refresh() does not revive */
+};
+
+enum pl__work_state { PL__WORK_IDLE, PL__WORK_QUEUED, PL__WORK_TAKEN };
+
+enum { PL__CACHE_LINE = 64 };
+
+/* A first in, first out queue of tasks. The last one's `next` is `&last`, so
+ * that NULL means "in no queue". */
+struct pl__tasks {
+  struct pl_task *first;
+  struct pl_task last; /* never run */
+  struct pl_task **end;
+};
+
+/* One descriptor, in a table indexed by descriptor. */
+struct pl__fd {
+  struct pl_poll *owner; /* who hears of it, or NULL */
+  uint32_t generation;   /* tells the present owner's events from older ones */
+  uint8_t armed;         /* what the poller knows */
+  uint8_t wanted;        /* what the owner wants */
+};
+
+/* Node's timeouts: the map and the heap of timer lists. */
+struct pl__timeouts {
+  struct pl_timer timer;         /* fires for the first list that is due */
+  struct pl_timeout_list **map;  /* by duration, chained */
+  size_t map_size;               /* a power of two, or 0 */
+  struct pl_timeout_list **heap; /* by (expiry, id), binary */
+  size_t heap_capacity;
+  size_t lists;                   /* in the heap and in the map */
+  struct pl_timeout_list *spare;  /* unused ones, chained */
+  void *slabs;                    /* what `spare` came from, chained */
+  struct pl_timeout_list *passed; /* the one that a pass is working on */
+  struct pl_timeout *running;     /* the interval whose callback runs */
+  uint64_t next_expiry;           /* when `timer` fires; UINT64_MAX: not */
+  uint64_t next_id;
+  size_t refs; /* active and referenced timeouts */
+};
+
+struct pl_loop {
+  /* -- hot: every iteration ---------------------------------------------- */
+  uint64_t time;   /* cached, ms */
+  size_t active;   /* active referenced handles */
+  size_t requests; /* not yet reported */
+  bool stop;
+  bool running;
+  bool draining;
+  uint64_t calls;      /* callbacks made: tells whether time can have passed */
+  uint64_t time_calls; /* `calls` when the loop last read the clock */
+  struct pl__tasks ticks;
+  struct pl__tasks microtasks;
+  struct pl_link watchers[3]; /* idle, prepare, check: last started first */
+  struct pl_link immediates;
+  struct pl_link immediate_batch; /* what is left of the running batch */
+  size_t immediate_refs;
+  struct pl_link deferred;  /* pending phase */
+  struct pl_object *closing; /* a stack through link.next */
+  size_t handles;            /* initialised and not yet closed */
+
+  /* -- poll --------------------------------------------------------------- */
+  struct pl_poller *poller;
+  struct pl__fd *fds;
+  size_t fd_count;
+  size_t armed;           /* descriptors that the poller watches */
+  struct pl_link changes; /* poll handles whose mask has to be told */
+  uint32_t polls;         /* poll phases so far */
+  struct pl_link asyncs;  /* taken from the stack, by init order */
+  uint64_t async_count;   /* init orders given so far */
+  struct pl__signals *signals; /* NULL until the first signal_start */
+  struct pl__pool *pool;       /* NULL until the first submission */
+  unsigned pool_threads;
+
+  struct pl_allocator allocator;
+  struct pl_clock clock;
+  struct pl__timeouts timeouts;
+
+  /* -- other threads ------------------------------------------------------ */
+  char pad[PL__CACHE_LINE];
+  atomic_uintptr_t owner;           /* the thread that ran the loop last */
+  atomic_int asleep;                /* poll blocks, or is about to */
+  _Atomic(struct pl_async *) sent;  /* stack of async handles */
+  _Atomic(struct pl_work *) done;   /* stack of finished requests */
+  char pad_behind[PL__CACHE_LINE];
+
+  struct pl__wheel wheel;
+};
+
+/* -- callbacks (task.c) -------------------------------------------------- */
+
+void pl__drain(struct pl_loop *loop);
+
+static inline bool pl__tasks_empty(const struct pl__tasks *tasks) {
+  return tasks->first == &tasks->last;
+}
+
+static inline void pl__drain_if_needed(struct pl_loop *loop) {
+  if (!pl__tasks_empty(&loop->ticks) || !pl__tasks_empty(&loop->microtasks))
+    pl__drain(loop);
+}
+
+/* Calls without draining: for queues that drain before their next call. */
+static inline void pl__call_bare(struct pl_loop *loop, pl_event_fn *fn,
+                                 void *arg, int status) {
+  loop->calls++;
+  fn(arg, status);
+}
+
+static inline void pl__call(struct pl_loop *loop, pl_event_fn *fn, void *arg,
+                            int status) {
+  pl__call_bare(loop, fn, arg, status);
+  pl__drain_if_needed(loop);
+}
+
+/* -- handles (handle.c) -------------------------------------------------- */
+
+/* Fills an object's head; handles are counted, queues and requests not. */
+void pl__object_init(struct pl_loop *loop, struct pl_object *object,
+                     enum pl_object_kind kind, pl_event_fn *fn, void *arg);
+void pl__handle_init(struct pl_loop *loop, struct pl_object *handle,
+                     enum pl_object_kind kind, pl_event_fn *fn, void *arg);
+
+static inline void pl__activate(struct pl_object *handle) {
+  if (handle->flags & PL__ACTIVE) return;
+  handle->flags |= PL__ACTIVE;
+  if (handle->flags & PL__REF) handle->loop->active++;
+}
+
+static inline void pl__deactivate(struct pl_object *handle) {
+  if (!(handle->flags & PL__ACTIVE)) return;
+  handle->flags &= (uint8_t)~PL__ACTIVE;
+  if (handle->flags & PL__REF) handle->loop->active--;
+}
+
+void pl__run_closing(struct pl_loop *loop);
+
+/* -- loop.c -------------------------------------------------------------- */
+
+/* Allocates, changes (block) or frees (size 0) the loop's memory. */
+void *pl__resize(const struct pl_allocator *allocator, void *block,
+                 size_t size);
+struct pl_allocator pl__allocator_or_default(const struct pl_allocator *given);
+
+/* Reads the clock, unless no callback was made since the last time. */
+static inline void pl__refresh_time(struct pl_loop *loop) {
+  if (loop->time_calls == loop->calls) return;
+  loop->time_calls = loop->calls;
+  pl_loop_update_time(loop);
+}
+
+/* Ends a poll that blocks; any thread, async-signal-safe. */
+static inline void pl__wake(struct pl_loop *loop) {
+  if (atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, 0))
+    loop->poller->ops->wake(loop->poller);
+}
+
+/* -- phases -------------------------------------------------------------- */
+
+void pl__run_deferred(struct pl_loop *loop);                  /* deferred.c */
+void pl__deferred_cancel(struct pl_deferred *deferred);       /* deferred.c */
+void pl__run_watchers(struct pl_loop *loop,
+                      enum pl_object_kind kind);              /* watcher.c */
+void pl__run_immediates(struct pl_loop *loop);                /* immediate.c */
+void pl__run_timers(struct pl_loop *loop);                    /* timer.c */
+int pl__run_poll(struct pl_loop *loop, int timeout_ms);       /* poll.c */
+void pl__run_asyncs(struct pl_loop *loop);                    /* async.c */
+void pl__run_done(struct pl_loop *loop);                      /* work.c */
+void pl__run_signals(struct pl_loop *loop);                   /* signal.c */
+
+/* What poll may wait, with a lower bound in place of long searches. */
+int pl__poll_timeout(struct pl_loop *loop);                   /* run.c */
+
+/* -- stopping and ending, by kind ---------------------------------------- */
+
+void pl__timer_stop(struct pl_timer *timer);
+void pl__watcher_stop(struct pl_watcher *watcher);
+void pl__poll_stop(struct pl_poll *poll);
+void pl__poll_release(struct pl_poll *poll);
+void pl__signal_stop(struct pl_signal *signal);
+void pl__async_end(struct pl_async *async);
+
+/* Whether an async handle or a finished request waits to be reported. */
+static inline bool pl__woken(struct pl_loop *loop) {
+  return atomic_load(&loop->sent) != NULL ||
+         atomic_load(&loop->done) != NULL || !pl__list_empty(&loop->asyncs);
+}
+
+/* -- parts of the loop ---------------------------------------------------- */
+
+void pl__tasks_init(struct pl__tasks *tasks);                 /* task.c */
+void pl__timeouts_init(struct pl_loop *loop);                 /* timeout.c */
+void pl__timeouts_free(struct pl_loop *loop);
+void pl__timeout_ref(struct pl_timeout *timeout, bool ref);
+void pl__immediate_ref(struct pl_immediate *immediate, bool ref);
+int pl__pool_push(struct pl_loop *loop, struct pl_work *work); /* pool.c */
+bool pl__pool_withdraw(struct pl_loop *loop, struct pl_work *work);
+void pl__pool_free(struct pl_loop *loop);
+int pl__work_run(struct pl_work *work); /* its result */      /* work.c */
+void pl__work_done(struct pl_work *work, int status);
+int pl__stat_run(struct pl_stat *request);                    /* stat.c */
+void pl__signals_free(struct pl_loop *loop);                  /* signal.c */
+void pl__signals_readable(struct pl_loop *loop);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * list.h: circular lists through links that lie inside their owners.
+ *
+ * Invariant: a link is always in exactly one ring; alone, it points to itself.
+ * So unlinking needs no list, and unlinking twice is harmless.
+ */
+#ifndef PLUMB_LOOP_LIST_H
+#define PLUMB_LOOP_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plumb/loop.h"
+
+/* The object of `type` whose field `member` is at `ptr`. */
+#define PL__OWNER(ptr, type, member)                                           \
+  ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+static inline void pl__link_init(struct pl_link *link) {
+  link->next = link;
+  link->prev = link;
+}
+
+static inline bool pl__list_empty(const struct pl_link *list) {
+  return list->next == list;
+}
+
+static inline void pl__list_append(struct pl_link *list,
+                                   struct pl_link *link) {
+  struct pl_link *last = list->prev;
+  link->next = list;
+  link->prev = last;
+  last->next = link;
+  list->prev = link;
+}
+
+static inline void pl__list_prepend(struct pl_link *list,
+                                    struct pl_link *link) {
+  pl__list_append(list->next, link);
+}
+
+/* Takes the link out and leaves its own pointers stale. */
+static inline void pl__list_cut(struct pl_link *link) {
+  link->prev->next = link->next;
+  link->next->prev = link->prev;
+}
+
+static inline void pl__list_remove(struct pl_link *link) {
+  pl__list_cut(link);
+  pl__link_init(link);
+}
+
+/* Moves everything from one list to another, which need not be initialised. */
+static inline void pl__list_move(struct pl_link *from, struct pl_link *to) {
+  if (pl__list_empty(from)) {
+    pl__link_init(to);
+    return;
+  }
+  *to = *from;
+  to->next->prev = to;
+  to->prev->next = to;
+  pl__link_init(from);
+}
+
+/* Sorts a list by a key, stable, O(n log n), O(n) when it is sorted. */
+typedef uint64_t pl__key_fn(const struct pl_link *link);
+void pl__list_sort(struct pl_link *list, pl__key_fn *key);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.c: makes and ends a loop; its memory and its clock.
+ *
+ * Invariant: a loop that failed to start leaves nothing behind, and one that
+ * refuses to end is unchanged.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static void *libc_resize(void *self, void *block, size_t size) {
+  (void)self;
+  if (size != 0) return realloc(block, size);
+  free(block);
+  return NULL;
+}
+
+static uint64_t monotonic_ns(void *self) {
+  (void)self;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+struct pl_allocator
+pl__allocator_or_default(const struct pl_allocator *given) {
+  if (given != NULL && given->resize != NULL) return *given;
+  return (struct pl_allocator){.resize = libc_resize};
+}
+
+void *pl__resize(const struct pl_allocator *allocator, void *block,
+                 size_t size) {
+  return allocator->resize(allocator->self, block, size);
+}
+
+size_t pl_loop_size(void) { return sizeof(struct pl_loop); }
+
+static void init_lists(struct pl_loop *loop) {
+  for (int i = 0; i < 3; i++) pl__link_init(&loop->watchers[i]);
+  pl__link_init(&loop->immediates);
+  pl__link_init(&loop->immediate_batch);
+  pl__link_init(&loop->deferred);
+  pl__link_init(&loop->changes);
+  pl__link_init(&loop->asyncs);
+  pl__tasks_init(&loop->ticks);
+  pl__tasks_init(&loop->microtasks);
+}
+
+int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config) {
+  static const struct pl_loop_config defaults;
+  if (config == NULL) config = &defaults;
+  *loop = (struct pl_loop){
+      .allocator = pl__allocator_or_default(&config->allocator),
+      .clock = config->clock,
+      .poller = config->poller,
+      .pool_threads = config->pool_threads != 0 ? config->pool_threads : 4};
+  if (loop->clock.now_ns == NULL)
+    loop->clock = (struct pl_clock){.now_ns = monotonic_ns};
+  if (loop->poller == NULL) {
+    int error = pl_poller_epoll_create(&loop->allocator, &loop->poller);
+    if (error == PL_ENOTSUP)
+      error = pl_poller_poll_create(&loop->allocator, &loop->poller);
+    if (error != 0) return error;
+  }
+  init_lists(loop);
+  pl_loop_update_time(loop);
+  pl__wheel_init(&loop->wheel, loop->time);
+  pl__timeouts_init(loop);
+  return 0;
+}
+
+int pl_loop_close(struct pl_loop *loop) {
+  if (loop->running || loop->handles != 0 || loop->requests != 0)
+    return PL_EBUSY;
+  pl__pool_free(loop);
+  pl__signals_free(loop);
+  pl__timeouts_free(loop);
+  pl__resize(&loop->allocator, loop->fds, 0);
+  loop->poller->ops->destroy(loop->poller);
+  return 0;
+}
+
+uint64_t pl_loop_now(const struct pl_loop *loop) { return loop->time; }
+
+void pl_loop_update_time(struct pl_loop *loop) {
+  uint64_t now = loop->clock.now_ns(loop->clock.self) / 1000000;
+  if (now > loop->time) loop->time = now;
+}

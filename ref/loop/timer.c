@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timer.c: timer handles and the timers phase.
+ *
+ * Invariant: a timer is in the wheel exactly while it is active. A pass fires
+ * what was started before it began and nothing else: start orders tell, so no
+ * second queue of the ready ones is needed.
+ */
+#include "internal.h"
+
+void pl_timer_init(struct pl_loop *loop, struct pl_timer *timer,
+                   pl_event_fn *fn, void *arg) {
+  pl__handle_init(loop, &timer->head, PL_OBJECT_TIMER, fn, arg);
+  timer->due = 0;
+  timer->order = 0;
+}
+
+static void arm(struct pl_timer *timer, uint64_t after_ms) {
+  struct pl_loop *loop = timer->head.loop;
+  uint64_t due = loop->time + after_ms;
+  if (due < after_ms) due = UINT64_MAX;
+  if (timer->head.flags & PL__ACTIVE) {
+    pl__wheel_move(&loop->wheel, timer, due);
+  } else {
+    timer->due = due;
+    pl__wheel_add(&loop->wheel, timer);
+    pl__activate(&timer->head);
+  }
+}
+
+void pl_timer_set_repeat(struct pl_timer *timer, uint64_t repeat_ms) {
+  timer->head.word = repeat_ms < PL_TIMER_REPEAT_MAX ? (uint32_t)repeat_ms
+                                                     : PL_TIMER_REPEAT_MAX;
+}
+
+int pl_timer_start(struct pl_timer *timer, uint64_t after_ms,
+                   uint64_t repeat_ms) {
+  if (timer->head.flags & PL__CLOSING) return PL_EINVAL;
+  timer->head.flags |= PL__ONCE_STARTED;
+  pl_timer_set_repeat(timer, repeat_ms);
+  arm(timer, after_ms);
+  return 0;
+}
+
+int pl_timer_again(struct pl_timer *timer) {
+  uint8_t flags = timer->head.flags;
+  if (!(flags & PL__ONCE_STARTED) || flags & PL__CLOSING) return PL_EINVAL;
+  if (timer->head.word != 0) arm(timer, timer->head.word);
+  return 0;
+}
+
+void pl__timer_stop(struct pl_timer *timer) {
+  if (!(timer->head.flags & PL__ACTIVE)) return;
+  pl__wheel_remove(&timer->head.loop->wheel, timer);
+  pl__deactivate(&timer->head);
+}
+
+static void fire(struct pl_timer *timer) {
+  struct pl_loop *loop = timer->head.loop;
+  if (timer->head.word != 0)
+    arm(timer, timer->head.word);
+  else
+    pl__timer_stop(timer);
+  pl__call(loop, timer->head.fn, timer->head.arg, 0);
+}
+
+void pl__run_timers(struct pl_loop *loop) {
+  struct pl__wheel *wheel = &loop->wheel;
+  if (wheel->count == 0) return;
+  uint64_t now = loop->time;
+  uint64_t starts = wheel->starts;
+  struct pl_timer *timer;
+  /* Behind the first that was started in this pass stand only such. */
+  while ((timer = pl__wheel_seek(wheel, now)) != NULL &&
+         timer->order < starts)
+    fire(timer);
+}
