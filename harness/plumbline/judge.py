@@ -151,7 +151,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _follow(
-    process: subprocess.Popen[bytes], tail: _Tail, progress: Progress
+    process: subprocess.Popen[bytes],
+    tail: _Tail,
+    progress: Progress,
+    cancelled: Callable[[], bool],
 ) -> bool:
     """Wait for the judge; True where it was interrupted."""
     try:
@@ -161,6 +164,8 @@ def _follow(
                 break
             except subprocess.TimeoutExpired:
                 progress(tail.read(), tail.selected)
+            if cancelled():
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
         _end(process)
         return True
@@ -194,10 +199,12 @@ def judge(
     request: Request,
     folder: Path,
     progress: Progress = lambda done, selected: None,
-    expectations: Path | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Judge one implementation; its results land in `folder`.
 
+    May be called from any thread: Ctrl-C reaches the main thread only, so
+    that another one is told to stop through `cancelled`.
     Gives an Outcome even where nothing was proved; raises RunError where the
     judge could not be started or the folder cannot be written.
     """
@@ -209,7 +216,7 @@ def judge(
         str(places.conform),
         "--corpus", str(places.corpus),
         *implementation_words(places, target),
-        "--expectations", str(expectations or places.expectations),
+        "--expectations", str(places.expectations),
         "--results", str(part),
         "--quiet",
         *_options(request),
@@ -230,7 +237,9 @@ def judge(
                     f"the judge cannot be started: {error.strerror}",
                     place=str(places.conform),
                 ) from error
-            interrupted = _follow(process, _Tail(part), progress)
+            interrupted = _follow(
+                process, _Tail(part), progress, cancelled
+            )
             said.seek(0)
             message = said.read().decode(errors="replace").strip()
         return _outcome(target, process.returncode, message, part, folder,

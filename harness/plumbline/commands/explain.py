@@ -135,7 +135,8 @@ def _case(
 ) -> None:
     from rich.text import Text
 
-    from plumbline.rendering import javascript, pattern_text, vocabulary
+    from plumbline.corpus import pattern_to_text, program_to_js
+    from plumbline.described import program_text
 
     console.print(Text(case.id, style="bold"))
     if case.claim:
@@ -153,14 +154,14 @@ def _case(
     if case.rule in catalog.rules:
         _rule_lines(console, catalog.rules[case.rule])
     _heading(console, "Program")
-    _code(console, vocabulary(case.raw["program"]))
+    _code(console, program_text(case.raw))
     _heading(console, "Program, as JavaScript")
-    _code(console, javascript(case.raw["program"]))
+    _code(console, program_to_js(case.raw["program"]))
     _heading(console, "Expectation")
-    _code(console, pattern_text(case.raw["expect"]))
+    _code(console, pattern_to_text(case.raw["expect"]))
     for item in case.raw.get("by_trait") or []:
         _heading(console, f"Expectation with the trait {item['trait']}")
-        _code(console, pattern_text(item["expect"]))
+        _code(console, pattern_to_text(item["expect"]))
     _heading(console, "What implementations last did")
     _last(console, places, case)
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plumbline.catalog import Case, Catalog
-from plumbline.rendering import javascript, pattern_text, vocabulary
+from plumbline.corpus import pattern_to_text, program_to_js
+from plumbline.described import program_text
 from plumbline.results import CaseResult, Results, Trace, show_event
 from plumbline.summary import MARKS
 
@@ -125,21 +126,15 @@ def _described(case: Case) -> dict[str, Any]:
         "runs": case.runs,
         "isolation": raw.get("isolation", "shared"),
         "at": f"{case.file}:{case.line}",
-        "program": vocabulary(_whole(raw)),
-        "javascript": javascript(raw["program"]),
-        "expect": pattern_text(raw["expect"]),
+        "program": program_text(raw),
+        "javascript": program_to_js(raw["program"]),
+        "expect": pattern_to_text(raw["expect"]),
         "byTrait": [
-            [item["trait"], pattern_text(item["expect"])]
+            [item["trait"], pattern_to_text(item["expect"])]
             for item in raw.get("by_trait") or []
         ],
         "disputed": raw.get("disputed"),
     }
-
-
-def _whole(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The program, with the files, pool and environment it is given."""
-    more = {k: raw[k] for k in ("pool", "env", "files") if raw.get(k)}
-    return {**more, **raw["program"]}
 
 
 def _trace(trace: Trace) -> list[Any]:
