@@ -360,6 +360,8 @@ function clock() {
   return seconds * 1e3 + nanoseconds / 1e6;
 }
 
+const LATE_SIGNAL_MS = 50;
+
 // One program under way: its objects, its trace, and what to clean up.
 class Run {
   constructor(command, compiler) {
@@ -375,6 +377,8 @@ class Run {
     this.messages = new WeakMap(); // of rejected promises
     this.waiting = [];             // timers and immediates that were unref'd
     this.listeners = [];           // of process: [event, function]
+    this.raised = 0;               // signals sent to ourselves
+    this.delivered = 0;            // calls of signal listeners
     this.closing = [];             // functions that end sockets and channels
     this.sockets = [];             // connected, for the operation `socket`
   }
@@ -416,15 +420,23 @@ class Run {
   }
 
   /* Takes back everything that the program left in the runtime. Returns
-   * whether handles are closing, which takes the loop another turn. */
+   * whether that takes the loop a while: handles that close, or a signal that
+   * is still under way (Deno has a thread for them) and would kill us, or meet
+   * the next program's listener. */
   cleanUp() {
     this.over = true;
     for (const {kind, handle} of this.waiting) CLEAR[kind](handle);
-    for (const [event, listener] of this.listeners)
-      process.removeListener(event, listener);
     for (const close of this.closing) close();
     for (const socket of this.sockets) socket.destroy();
-    return this.closing.length + this.sockets.length > 0;
+    const late = this.raised > this.delivered;
+    if (late) setTimeout(() => this.removeListeners(), LATE_SIGNAL_MS);
+    else this.removeListeners();
+    return late || this.closing.length + this.sockets.length > 0;
+  }
+
+  removeListeners() {
+    for (const [event, listener] of this.listeners)
+      process.removeListener(event, listener);
   }
 }
 
@@ -514,6 +526,11 @@ const LISTENERS = {
 
 function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
+}
+
+// Not path.join: what the path spells (a//b, a/., a/) goes to the runtime.
+function pathIn(folder, name) {
+  return path.isAbsolute(name) ? name : `${folder}/${name}`;
 }
 
 function setTimer(set, member) {
@@ -615,7 +632,7 @@ const OPERATIONS = {
     members: {path: check.text},
     required: ['path'],
     perform: (run, argument, call) =>
-      fs.stat(path.resolve(run.dir, argument.path),
+      fs.stat(pathIn(run.dir, argument.path),
               (error) => call(error ? error.code : 'ok')),
   },
 
@@ -624,7 +641,10 @@ const OPERATIONS = {
     members: {signal: check.oneOf(SIGNALS)},
     required: ['signal'],
     perform: (run, {signal}, call) => {
-      const listener = run.listen(signal, () => call(signal));
+      const listener = run.listen(signal, () => {
+        run.delivered++;
+        if (!run.over) call(signal);
+      });
       return {stop: () => process.removeListener(signal, listener)};
     },
   },
@@ -639,7 +659,10 @@ const OPERATIONS = {
   'raise': {
     needs: 'loop.signal',
     value: check.oneOf(SIGNALS),
-    perform: (run, signal) => { process.kill(process.pid, signal); },
+    perform: (run, signal) => {
+      run.raised++;
+      process.kill(process.pid, signal);
+    },
   },
 
   'socket': {

@@ -158,8 +158,14 @@ class Adapter:
     def ask(self, message: Message) -> Message:
         self.say(message)
         answer = self.hear()
-        assert answer is not None, "the adapter ended instead of answering"
+        assert answer is not None, f"no answer, but an end: {self._last()}"
         return answer
+
+    def _last(self) -> str:
+        """How the process ended, and the end of what it complained about."""
+        status = self.process.wait(20)
+        assert self.process.stderr is not None
+        return f"status {status}: {self.process.stderr.read()[-500:]!r}"
 
     def start(self) -> Message:
         return self.ask({"cmd": "start", "protocol": 1})
