@@ -85,7 +85,10 @@ static void look_over(struct library *library) {
   size_t known =
       loop->size < sizeof library->loop ? loop->size : sizeof library->loop;
   memcpy(&library->loop, loop, known);
-  if (!has_loop(&library->loop)) return;
+  if (!has_loop(&library->loop)) {
+    library->loop = (struct pl_loop_table){0};
+    return;
+  }
   for (unsigned i = 0; i < CAP_COUNT; i++)
     if (offers(&library->loop, (enum capability)i))
       library->capabilities |= 1u << i;

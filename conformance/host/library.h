@@ -39,7 +39,8 @@ const char *capability_name(enum capability capability);
 struct library {
   void *handle; /* dlopen()'s */
   const struct pl_provider *provider;
-  struct pl_loop_table loop; /* a copy; what the provider lacks is NULL */
+  struct pl_loop_table loop; /* a copy; what the provider lacks is NULL, and
+                                everything is when a loop cannot be run */
   unsigned capabilities;     /* bits 1u << CAP_... */
 };
 

@@ -140,7 +140,9 @@ static void run_read(struct server *server, const char *seq,
                     .trace = &trace};
   text_clear(&trace.text);
   bool ok = run_program(&run);
-  if (!ok)
+  if (run.unsupported)
+    answer_unsupported(server, seq, run.message);
+  else if (!ok)
     answer_error(server, seq, run.message, NULL);
   else if (!stream)
     answer_events(server, seq, &trace);

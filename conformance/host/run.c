@@ -8,12 +8,18 @@
  */
 #include "run.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static bool open_loop(struct run *run) {
   const struct pl_loop_table *loop = &run->library->loop;
   struct pl_loop_options options = {.size = sizeof options,
                                     .pool_threads = run->program->pool};
+  if (!loop->loop_init) {
+    run->unsupported = true;
+    run_fail(run, NULL, "the provider offers no loop");
+    return false;
+  }
   size_t slots = run->program->slots;
   run->slots = calloc(slots ? slots : 1, sizeof *run->slots);
   void *storage = calloc(1, loop->loop_size());
@@ -25,6 +31,7 @@ static bool open_loop(struct run *run) {
   int err = loop->loop_init(storage, &options);
   if (err != 0) {
     free(storage);
+    run->unsupported = err == -ENOTSUP;
     run_fail(run, NULL, "loop_init (%u pool threads): %s", options.pool_threads,
              error_name(err));
     return false;

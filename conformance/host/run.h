@@ -60,6 +60,7 @@ struct run {
   uint64_t started_loop; /* cached loop time then */
   bool silent;           /* bodies do nothing any more: failed or cleaning up */
   bool failed;
+  bool unsupported; /* it failed because the provider cannot do it */
   char message[512];
 };
 
