@@ -143,8 +143,10 @@ int io_set_nonblocking(struct io_meter *meter, int fd, int more_flags);
 _Noreturn void io_feeder(const struct io_plan *plan, struct io_shared *shared,
                          const void *address, unsigned address_len, int gate);
 
+// What both processes see.
 struct io_shared {
-  _Atomic(uint64_t) consumed;
+  _Atomic(uint64_t) consumed; // messages, so far
+  atomic_bool closing;        // measured; the feeder may end the streams
 };
 
 #define IO_HEAD 16u // bytes before a message's payload

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#define IO_NOISE_NS 50000u    // shorter is the clocks, not sleep
 #define IO_ASLEEP_NS 1000000u // shorter is the scheduler, not the model
 
 uint64_t io_span_end(struct io_meter *m, struct io_span s) {
@@ -19,6 +20,7 @@ uint64_t io_span_end(struct io_meter *m, struct io_span s) {
   uint64_t from = s.mono_ns > *m->begin_ns ? s.mono_ns : *m->begin_ns;
   uint64_t wall = now > from ? now - from : 0;
   uint64_t asleep = wall > cpu ? wall - cpu : 0;
+  if (asleep < IO_NOISE_NS) return cpu;
   m->wait_ns += asleep;
   if (asleep >= IO_ASLEEP_NS) m->waited++;
   return cpu;
@@ -43,7 +45,7 @@ void io_meter_add(struct io_meter *into, const struct io_meter *from) {
   into->copied += from->copied;
   into->wait_ns += from->wait_ns;
   into->copy_cpu_ns += from->copy_cpu_ns;
-  into->verify_cpu_ns += from->verify_cpu_ns;
+  into->take_cpu_ns += from->take_cpu_ns;
   into->work_ns += from->work_ns;
   into->work_units += from->work_units;
   into->lived_ns += from->lived_ns;
@@ -115,7 +117,7 @@ struct io_memory io_memory_now(void) {
 void io_own_work(struct io_meter *m) {
   uint64_t from = io_clock(CLOCK_MONOTONIC);
   volatile uint32_t sum = 0;
-  for (uint32_t i = 0; i < 8000; i++) sum = sum + i;
+  for (uint32_t i = 0; i < 16000; i++) sum = sum + i;
   if (!io_measured(m)) return;
   m->work_ns += io_clock(CLOCK_MONOTONIC) - from;
   m->work_units++;

@@ -60,7 +60,8 @@ struct io_meter {
   uint64_t waited; // calls in which the thread slept for at least 1 ms
   uint64_t told;   // news that came without being asked for
   uint64_t copied; // bytes that the thread's own calls brought
-  uint64_t wait_ns, copy_cpu_ns, verify_cpu_ns; // timed runs only
+  uint64_t wait_ns, copy_cpu_ns; // timed runs only
+  uint64_t take_cpu_ns; // verifying and meter; timed runs only
   uint64_t work_ns, work_units;
   uint64_t lived_ns, cpu_ns, switches, forced; // first to last message
   struct io_moment first;

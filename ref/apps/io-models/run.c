@@ -131,7 +131,7 @@ static void print_meter(FILE *to, const struct io_meter *m) {
                                    : 0));
   FIELD(wait_ns);
   FIELD(copy_cpu_ns);
-  FIELD(verify_cpu_ns);
+  FIELD(take_cpu_ns);
   FIELD(work_ns);
   FIELD(work_units);
   FIELD(switches);

@@ -157,6 +157,7 @@ static void message_counted(struct io_task *task, struct io_meter *meter) {
   if (!last) return;
   task->memory_end = io_memory_now();
   atomic_store_explicit(&task->phase, IO_DRAIN, memory_order_release);
+  atomic_store(&task->shared->closing, true);
 }
 
 static int message_check(struct io_task *task, struct io_stream *stream,
@@ -175,8 +176,8 @@ static int message_check(struct io_task *task, struct io_stream *stream,
   return 0;
 }
 
-// The last message's phase change releases the feeder, so a stream that
-// ends while messages are missing ended too early.
+// The last message releases the feeder, so a stream that ends while
+// messages are missing ended too early.
 static int stream_end(struct io_task *task, struct io_stream *stream) {
   stream->ended = true;
   atomic_fetch_sub(&task->open, 1);
@@ -185,7 +186,20 @@ static int stream_end(struct io_task *task, struct io_stream *stream) {
   return count < task->plan->total ? -EPIPE : 0;
 }
 
-static uint64_t verify_clock(const struct io_meter *meter) {
+static int take_messages(struct io_task *task, struct io_meter *meter,
+                         struct io_stream *stream) {
+  size_t at = 0, size = task->plan->size;
+  for (; stream->fill - at >= size; at += size) {
+    int error = message_check(task, stream, stream->buf + at);
+    if (error) return error;
+    message_counted(task, meter);
+  }
+  stream->fill -= at;
+  if (at > 0) memmove(stream->buf, stream->buf + at, stream->fill);
+  return 0;
+}
+
+static uint64_t take_clock(const struct io_meter *meter) {
   return meter->timed ? io_clock(CLOCK_THREAD_CPUTIME_ID) : 0;
 }
 
@@ -193,17 +207,10 @@ int io_stream_take(struct io_task *task, struct io_meter *meter,
                    struct io_stream *stream, size_t n) {
   if (n == 0) return stream_end(task, stream);
   stream->fill += n;
-  size_t at = 0, size = task->plan->size;
-  for (; stream->fill - at >= size; at += size) {
-    uint64_t from = verify_clock(meter);
-    int error = message_check(task, stream, stream->buf + at);
-    if (error) return error;
-    if (io_measured(meter)) meter->verify_cpu_ns += verify_clock(meter) - from;
-    message_counted(task, meter);
-  }
-  stream->fill -= at;
-  if (at > 0) memmove(stream->buf, stream->buf + at, stream->fill);
-  return 0;
+  uint64_t from = take_clock(meter);
+  int error = take_messages(task, meter, stream);
+  meter->take_cpu_ns += take_clock(meter) - from;
+  return error;
 }
 
 int io_stream_read(struct io_task *task, struct io_meter *meter,
