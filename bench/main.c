@@ -80,45 +80,68 @@ static int read_options(struct options *options, int *argc, char **argv) {
   return 0;
 }
 
-/* The provider's name, with a number when there are more of that name. */
-static void name_provider(const struct library *libraries, size_t index,
-                          char *name, size_t size) {
-  const char *own = libraries[index].provider->name;
+struct contender {
+  struct library library;
+  char name[64]; /* the provider's, numbered where there are more of it */
+  size_t registered;
+};
+
+static void name_contender(struct contender *all, size_t index) {
+  struct contender *own = &all[index];
+  const char *name = own->library.provider->name;
   unsigned same = 1;
   for (size_t i = 0; i < index; i++)
-    if (strcmp(libraries[i].provider->name, own) == 0) same++;
+    if (strcmp(all[i].library.provider->name, name) == 0) same++;
   if (same == 1)
-    snprintf(name, size, "%s", own);
+    snprintf(own->name, sizeof own->name, "%s", name);
   else
-    snprintf(name, size, "%s#%u", own, same);
+    snprintf(own->name, sizeof own->name, "%.50s#%u", name, same);
+  char key[96];
+  snprintf(key, sizeof key, "provider_%s", own->name);
+  bench_context(key, own->library.provider->version);
 }
 
-static size_t register_provider(const struct library *library,
-                                const char *name) {
-  char key[128];
-  snprintf(key, sizeof key, "provider_%s", name);
-  bench_context(key, library->provider->version);
-  size_t registered = 0;
-  for (size_t i = 0; loop_benchmarks[i]; i++)
-    registered += bench_register(loop_benchmarks[i], name, library);
-  return registered;
+static int open_contenders(struct contender *all,
+                           const struct options *options) {
+  char message[1024];
+  for (size_t i = 0; i < options->count; i++) {
+    if (!library_open(&all[i].library, options->providers[i], message,
+                      sizeof message)) {
+      fprintf(stderr, "plumb-bench: %s\n", message);
+      return -1;
+    }
+    name_contender(all, i);
+  }
+  return 0;
+}
+
+/* Side by side: what is compared runs close together in time. */
+static void register_all(struct contender *all, size_t count) {
+  for (size_t b = 0; loop_benchmarks[b]; b++)
+    for (size_t v = 0; v < bench_value_count(loop_benchmarks[b]); v++)
+      for (size_t i = 0; i < count; i++)
+        all[i].registered +=
+            bench_register(loop_benchmarks[b], v, all[i].name, &all[i].library);
+  for (size_t i = 0; i < count; i++)
+    if (all[i].registered == 0)
+      fprintf(stderr, "plumb-bench: %s offers nothing to measure\n",
+              all[i].name);
 }
 
 static int measure(const struct options *options) {
-  static struct library libraries[MOST_PROVIDERS];
-  char name[64], message[1024];
-  bench_context("suite_version", PLUMBLINE_VERSION);
-  for (size_t i = 0; i < options->count; i++) {
-    if (!library_open(&libraries[i], options->providers[i], message,
-                      sizeof message)) {
-      fprintf(stderr, "plumb-bench: %s\n", message);
-      return 2;
-    }
-    name_provider(libraries, i, name, sizeof name);
-    if (register_provider(&libraries[i], name) == 0)
-      fprintf(stderr, "plumb-bench: %s offers nothing to measure\n", name);
+  struct contender *all = calloc(options->count, sizeof *all);
+  if (!all) {
+    fputs("plumb-bench: out of memory\n", stderr);
+    return 2;
   }
-  return bench_run();
+  bench_context("suite_version", PLUMBLINE_VERSION);
+  int status = 2;
+  if (open_contenders(all, options) == 0) {
+    register_all(all, options->count);
+    status = bench_run();
+  }
+  free(all); /* the libraries stay: a pool thread may be in their code */
+  return status;
 }
 
 int main(int argc, char **argv) {

@@ -69,13 +69,15 @@ int bench_initialize(int *argc, char **argv);
 /* Adds a line to the context that results carry. Keys are unique. */
 void bench_context(const char *key, const char *value);
 /*
- * Registers `bench` for each of its values under
- * name/parameter:value/impl:IMPL. Returns how many were registered, which is
- * 0 when the subject supports none.
+ * Registers `bench` for its value number `index` under
+ * name/parameter:value/impl:IMPL; benchmarks run in the order of registration.
+ * Returns false when `subject` does not support it.
  * Ownership: borrows `bench` and `subject` until bench_run() returned.
  */
-size_t bench_register(const struct bench *bench, const char *impl,
-                      const void *subject);
+bool bench_register(const struct bench *bench, size_t index, const char *impl,
+                    const void *subject);
+/* How many values a benchmark has: 1 for one without a parameter. */
+size_t bench_value_count(const struct bench *bench);
 /* Runs what the flags select. Exit status: 0, 1 when a benchmark was wrong,
  * 2 when nothing was selected. */
 int bench_run(void);

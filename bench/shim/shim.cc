@@ -93,18 +93,6 @@ private:
   uint64_t done_ = 0;
 };
 
-void register_one(const struct bench *bench, const char *impl,
-                  const void *subject, int64_t value) {
-  std::string name = bench->name;
-  if (bench->parameter)
-    name += std::string("/") + bench->parameter + ":" + std::to_string(value);
-  name += std::string("/impl:") + impl;
-  benchmark::RegisterBenchmark(
-      name.c_str(), [bench, subject, value](benchmark::State &state) {
-        Measurement(*bench, subject, value).run(state);
-      });
-}
-
 } // namespace
 
 int bench_initialize(int *argc, char **argv) {
@@ -116,18 +104,23 @@ void bench_context(const char *key, const char *value) {
   benchmark::AddCustomContext(key, value);
 }
 
-size_t bench_register(const struct bench *bench, const char *impl,
-                      const void *subject) {
-  static const int64_t none[] = {0};
-  const int64_t *values = bench->parameter ? bench->values : none;
-  const size_t count = bench->parameter ? bench->value_count : 1;
-  size_t registered = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (bench->supports && !bench->supports(subject, values[i])) continue;
-    register_one(bench, impl, subject, values[i]);
-    registered++;
-  }
-  return registered;
+size_t bench_value_count(const struct bench *bench) {
+  return bench->parameter ? bench->value_count : 1;
+}
+
+bool bench_register(const struct bench *bench, size_t index, const char *impl,
+                    const void *subject) {
+  const int64_t value = bench->parameter ? bench->values[index] : 0;
+  if (bench->supports && !bench->supports(subject, value)) return false;
+  std::string name = bench->name;
+  if (bench->parameter)
+    name += std::string("/") + bench->parameter + ":" + std::to_string(value);
+  name += std::string("/impl:") + impl;
+  benchmark::RegisterBenchmark(
+      name.c_str(), [bench, subject, value](benchmark::State &state) {
+        Measurement(*bench, subject, value).run(state);
+      });
+  return true;
 }
 
 int bench_run(void) {

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Runs plumb-bench briefly: every check passes, the JSON is as promised.
+
+No time is asserted. Usage: smoke.py PLUMB-BENCH WRONG.so EMPTY.so PROVIDER...
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import unittest
+from typing import Any
+
+BENCH: str
+WRONG: str
+EMPTY: str
+PROVIDERS: list[str]
+
+
+def run(providers: list[str], *flags: str) -> subprocess.CompletedProcess[str]:
+    """plumb-bench over these providers, as short as can be."""
+    command = [BENCH, "--benchmark_min_time=0.001", *flags]
+    for provider in providers:
+        command += ["--provider", provider]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def results(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What --benchmark_format=json printed."""
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+class Smoke(unittest.TestCase):
+    """The sentences below are what a reader of results relies on."""
+
+    def test_every_check_of_every_provider_passes(self) -> None:
+        done = run(PROVIDERS, "--benchmark_format=json")
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        document = results(done)
+        self.assertEqual(document["context"]["suite_version"].count("."), 2)
+        seen: dict[str, set[str]] = {}
+        for row in document["benchmarks"]:
+            self.assertNotIn("error_message", row)
+            path, _, implementation = row["name"].rpartition("/impl:")
+            seen.setdefault(implementation, set()).add(path)
+            self.assertGreaterEqual(row["version"], 1)
+            self.assertGreater(row["process_cpu_ns"], 0)
+            self.assertEqual(row["iterations"] % row["batch"], 0, row["name"])
+        self.assertEqual(len(seen), len(PROVIDERS))
+        for implementation, paths in seen.items():
+            self.assertIn(f"provider_{implementation}", document["context"])
+            self.assertIn("loop/timers/fire/n:100000", paths)
+            self.assertGreaterEqual(len(paths), 14)
+
+    def test_a_wrong_answer_has_no_time_and_a_failing_exit_status(self) -> None:
+        done = run([WRONG], "--benchmark_format=json")
+        self.assertEqual(done.returncode, 1)
+        messages = {
+            row["name"]: row.get("error_message")
+            for row in results(done)["benchmarks"]
+        }
+        self.assertEqual(
+            messages,
+            {
+                "loop/async/wake/impl:wrong": "a send was not delivered by its turn",
+                "loop/async/coalesced/impl:wrong": "the sends did not coalesce into one call",
+            },
+        )
+
+    def test_the_same_provider_twice_has_two_names(self) -> None:
+        done = run([WRONG, WRONG], "--benchmark_list_tests=true")
+        self.assertIn("loop/async/wake/impl:wrong\n", done.stdout)
+        self.assertIn("loop/async/wake/impl:wrong#2\n", done.stdout)
+
+    def test_nothing_to_measure_is_no_measurement(self) -> None:
+        done = run([EMPTY])
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("offers nothing to measure", done.stderr)
+        self.assertEqual(run([]).returncode, 2)
+        self.assertEqual(run(["/nowhere.so"]).returncode, 2)
+        self.assertEqual(run([WRONG], "--benchmark_filter=nosuch").returncode, 2)
+        self.assertEqual(run([WRONG], "--no-such-flag").returncode, 2)
+
+
+if __name__ == "__main__":
+    BENCH, WRONG, EMPTY, *PROVIDERS = sys.argv[1:]
+    unittest.main(argv=sys.argv[:1])
