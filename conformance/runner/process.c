@@ -50,6 +50,12 @@ int pl_driver_init(struct pl_driver *driver) {
     return error;
   uv_timer_init(&driver->loop, &driver->timer);
   driver->timer.data = driver;
+  /* The first stream of a loop opens a descriptor that stays with the loop;
+   * opened now, it is not taken for a leak later. */
+  uv_pipe_t first;
+  uv_pipe_init(&driver->loop, &first, 0);
+  uv_close((uv_handle_t *)&first, NULL);
+  uv_run(&driver->loop, UV_RUN_NOWAIT);
   for (size_t i = 0; i < 3 && error == 0; i++) {
     uv_signal_init(&driver->loop, &driver->signal[i]);
     driver->signal[i].data = driver;
