@@ -293,28 +293,44 @@ static bool check_object(const struct check *check, const json_t *schema,
   return true;
 }
 
-/* Counts how many of a list of schemas hold. When none does, the error of
- * the alternative that came furthest is the one worth reading: it is the one
- * with the longest path. */
+/* Says how much an alternative seems to be meant: the more of the value's
+ * keys it knows, the more. */
+static size_t affinity(const struct check *check, const json_t *schema,
+                       const json_t *value) {
+  const json_t *ref = json_object_get(schema, "$ref");
+  if (ref != NULL)
+    schema = resolve(check->root, json_string_value(ref));
+  const json_t *properties = json_object_get(schema, "properties");
+  const json_t *type = json_object_get(schema, "type");
+  size_t known = json_is_string(type) &&
+                 is_type(json_string_value(type), value);
+  const char *key;
+  json_t *member;
+  json_object_foreach((json_t *)value, key, member) {
+    known += json_object_get(properties, key) != NULL;
+  }
+  return known;
+}
+
+/* Counts how many of a list of schemas hold. When none does, the error worth
+ * reading is that of the alternative that seems to be meant. */
 static size_t count_valid(const struct check *check, const json_t *list,
                           const json_t *value, const char *path,
                           unsigned depth) {
   struct pl_text best = {0};
-  size_t good = 0;
-  size_t best_path = 0;
+  size_t good = 0, best_affinity = 0;
   for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *one = json_array_get(list, i);
     struct pl_text error = {0};
     struct check quiet = {check->root, &error};
-    if (valid(&quiet, json_array_get(list, i), value, path, depth)) {
+    if (valid(&quiet, one, value, path, depth)) {
       good++;
-    } else {
-      size_t reach = error.bytes ? strcspn(error.bytes, ":") : 0;
-      if (best.bytes == NULL || reach > best_path) {
-        pl_text_free(&best);
-        best = error;
-        best_path = reach;
-        error = (struct pl_text){0};
-      }
+    } else if (best.bytes == NULL ||
+               affinity(check, one, value) > best_affinity) {
+      best_affinity = affinity(check, one, value);
+      pl_text_free(&best);
+      best = error;
+      error = (struct pl_text){0};
     }
     pl_text_free(&error);
   }
