@@ -140,14 +140,17 @@ class CaseReader:
             self.unread.add(area)
             return []
         self.cited |= set(_cited(document))
-        if not self._envelope.check(document, file):
+        wrong = self._envelope.check(document, file)
+        if wrong is None:
             return []
         assert isinstance(document, Map)
         cases = document["cases"]
         assert isinstance(cases, Seq)
         topic = file.rsplit("/", 1)[-1].removesuffix(".yaml")
         result: list[Case] = []
-        for raw in cases:
+        for index, raw in enumerate(cases):
+            if index in wrong:
+                continue
             assert isinstance(raw, Map)
             result += _OneCase(self, file, area, topic, document, raw).read()
         return result
@@ -176,14 +179,19 @@ class _OneCase:
     # -- expansion ---------------------------------------------------------
 
     def read(self) -> list[Case]:
+        before = self.problems.error_count()
         if "matrix" not in self.raw:
             self.no_strangers({}, "this case has no `matrix`")
+            if self.problems.error_count() > before:
+                return []
             case = self.compile(self.raw, {})
             return [case] if case else []
         keys = self.matrix()
         known = {name: "" for key in keys for name in key.rows[0]}
         self.no_strangers(known, "the `matrix` has no such key")
         self.check_use(keys)
+        if self.problems.error_count() > before:
+            return []
         result: list[Case] = []
         for combination in combinations(keys):
             before = self.problems.error_count()

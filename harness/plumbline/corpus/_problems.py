@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Literal
 
 __all__ = ["Kind", "Problem", "Problems", "did_you_mean", "names", "shown"]
@@ -21,6 +21,9 @@ __all__ = ["Kind", "Problem", "Problems", "did_you_mean", "names", "shown"]
 # What is `unfinished` (a rule that has no case yet) is an error, but one that
 # leaves nothing out of the corpus; a warning is no error.
 Kind = Literal["error", "unfinished", "warning"]
+
+# A second guess is told when it is nearly as good as the first.
+_AS_CLOSE = 0.05
 
 _DIGITS = re.compile(r"\d+")
 
@@ -115,9 +118,9 @@ def did_you_mean(
     choices = list(known)
     near = get_close_matches(name, choices, n=2, cutoff=0.6)
     if near:
-        return f"did you mean {names(near)}?"
-    if not choices:
-        return where
-    if len(choices) <= most or not where:
+        best, *rest = (SequenceMatcher(None, name, n).ratio() for n in near)
+        close = [n for n, r in zip(near[1:], rest) if best - r < _AS_CLOSE]
+        return f"did you mean {names([near[0], *close])}?"
+    if choices and len(choices) <= most:
         return f"known: {names(choices)}"
     return where

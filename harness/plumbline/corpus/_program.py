@@ -307,8 +307,8 @@ class ProgramChecker:
                       did_you_mean(id, known) or "give an operation "
                       f"`id: {id}`")
         elif kinds is not None and found[0] not in kinds:
-            self._add(line, f"`{user}` names `{id}`, which is a "
-                      f"`{found[0]}` (line {found[1]})",
+            self._add(line, f"`{user}` names `{id}`, the `{found[0]}` of "
+                      f"line {found[1]}",
                       f"it takes {names(kinds)}")
 
 

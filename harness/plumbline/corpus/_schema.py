@@ -351,13 +351,18 @@ class Envelope:
             _frame({"type": "array"}, {"type": ["string", "array", "object"]})
         )
 
-    def check(self, document: Value, file: str) -> bool:
-        """Whether the frame is right; what is wrong is noted."""
-        right = True
+    def check(self, document: Value, file: str) -> set[int] | None:
+        """The indexes of the cases whose frame is wrong, or None when that
+        of the file is; what is wrong is noted."""
+        wrong: set[int] | None = set()
         for error in self._validator.iter_errors(document):
-            right = False
             self._tell(error, document, file)
-        return right
+            path = list(error.absolute_path)
+            if len(path) > 1 and path[0] == "cases" and wrong is not None:
+                wrong.add(path[1])
+            else:
+                wrong = None
+        return wrong
 
     def _tell(self, error: Any, document: Value, file: str) -> None:
         line = _line(document, list(error.absolute_path))

@@ -125,6 +125,10 @@ _NOT_TEXT = re.compile(r"(y|n|yes|no|on|off|true|false|null|~|\.inf|\.nan|"
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, float):
+        # YAML 1.1 takes 1e+20 for text; it wants the point.
+        digits, mark, exponent = repr(value).partition("e")
+        return f"{digits}{'' if '.' in digits else '.0'}{mark}{exponent}"
     if not isinstance(value, str):
         return _literal(value)
     plain = _PLAIN.match(value) and not _NOT_TEXT.match(value)

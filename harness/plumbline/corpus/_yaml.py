@@ -215,7 +215,7 @@ class _Builder:
             return self.integer(text, line)
         if kind == "float":
             return self.number(text, line)
-        if tag.startswith(_TAG) and not node.style:
+        if kind in ("timestamp", "value", "merge") and not node.style:
             self.doubt(line, f"`{text}` is read by YAML as {self.kind(node)}",
                        f'write "{text}" in quotes')
         else:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,8 @@ Trait: timer-lists
 
 Retired ids: LOOP-A-3
 """
+
+DATA = Path(__file__).with_name("data")
 
 Read = Callable[[str], tuple[list[Case], Problems]]
 
@@ -93,3 +96,14 @@ def about(complaints: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
         return complaints("rule: LOOP-A-1\ncases:\n  - id: x\n" + lines)
 
     return reader
+
+
+@pytest.fixture()
+def small(tmp_path: Path) -> Path:
+    """A checkout in miniature with the real vocabulary."""
+    checkout = tmp_path / "small checkout"
+    conformance = checkout / "conformance"
+    shutil.copytree(DATA / "small", conformance)
+    (conformance / "schema").mkdir()
+    shutil.copy(ROOT / VOCABULARY_FILE, conformance / "schema")
+    return checkout
