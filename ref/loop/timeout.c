@@ -401,8 +401,10 @@ static void on_timer(void *arg, int status) {
   struct pl__timeouts *all = &loop->timeouts;
   run_lists(loop, fresh_time(loop));
   if (all->lists == 0) return;
-  bool late = all->next_expiry <= loop->time;
-  schedule(loop, late ? 1 : all->next_expiry - loop->time);
+  /* The callbacks took their time, and poll, which comes next, counts from the
+   * cached one: without a fresh reading an interval would drift by it. */
+  uint64_t now = fresh_time(loop);
+  schedule(loop, all->next_expiry > now ? all->next_expiry - now : 1);
 }
 
 void pl__timeouts_init(struct pl_loop *loop) {
