@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -84,12 +84,12 @@ def _trace_line(case: CaseResult, trace: Trace) -> Text:
     if first:
         text.append("… ")
     for index, event in enumerate(events[first : first + _EVENTS], first):
+        text.append("  " if index > first else "")
         text.append(event, style="bold red" if index == at else "default")
-        text.append("  ")
     if first + _EVENTS < len(events):
-        text.append("…")
+        text.append("  …")
     elif at is not None and at >= len(events):
-        text.append("(ends here)", style="bold red")
+        text.append("  (ends here)", style="bold red")
     elif not events:
         text.append("(no event)")
     return text
@@ -138,7 +138,7 @@ def print_unexpected(
             )
             break
         console.print()
-        console.print(_block(case_id, told, commands))
+        _block(console, case_id, told, commands)
     return sum(len(told) for told in found.values())
 
 
@@ -147,24 +147,23 @@ def _indented(text: Text, by: int) -> Padding:
 
 
 def _block(
+    console: Console,
     case_id: str,
     told: Sequence[tuple[str, CaseResult]],
     commands: Mapping[tuple[str, str], str],
-) -> RenderableType:
+) -> None:
     first = told[0][1]
-    head = Text()
-    head.append(f"{MARKS['fail'][0]} {case_id}", style="bold")
-    head.append(f"  {first.rule} {first.level}", style="dim")
-    parts: list[RenderableType] = [head]
+    console.print(Text.assemble(
+        (f"{MARKS['fail'][0]} {case_id}", "bold"),
+        (f"  {first.rule} {first.level}", "dim"),
+    ), soft_wrap=True)
     for label, case in told:
         lines = _why(case)
         lines[0] = Text.assemble((f"{label}: ", "bold"), lines[0])
-        parts.append(_indented(lines[0], 2))
-        parts += [_indented(line, 4) for line in lines[1:]]
+        console.print(_indented(lines[0], 2))
+        for line in lines[1:]:
+            console.print(_indented(line, 4))
     command = commands.get((told[0][0], case_id))
     if command:
-        # Kept in one line, however long, so that it can be copied.
-        again = Text(f"again: {command}", "cyan", no_wrap=True)
-        again.overflow = "ignore"
-        parts.append(_indented(again, 2))
-    return Group(*parts)
+        # In one line, however long, so that it can be copied.
+        console.print(Text(f"  again: {command}", "cyan"), soft_wrap=True)

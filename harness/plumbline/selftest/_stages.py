@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""The stages: each runs one tool and counts what that tool says.
+
+A count always comes from a machine-readable result of the tool. A tool that
+ends well without having run a test is a failure: a stage cannot pass by
+doing nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as xml
+from collections.abc import Sequence
+from pathlib import Path
+
+from plumbline.errors import PlumblineError
+from plumbline.places import Places
+from plumbline.selftest._stage import Bench, Count, Failed, Stage
+
+__all__ = ["stages"]
+
+_PINNED = ("node@12.8.1", "node@22", "bun", "deno")
+_SANITIZERS = {"asan": "address,undefined", "tsan": "thread"}
+
+
+def _meson_counts(build: Path) -> Count:
+    """Counts of the last `meson test`, from its log of JSON lines."""
+    passed = skipped = 0
+    failures: list[str] = []
+    path = build / "meson-logs" / "testlog.json"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        test = json.loads(line)
+        if test["result"] in ("OK", "EXPECTEDFAIL"):
+            passed += 1
+        elif test["result"] == "SKIP":
+            skipped += 1
+        else:
+            failures.append(f"{test['name']}: {test['result'].lower()}")
+    return Count(passed, len(failures), skipped, failures)
+
+
+def _meson(bench: Bench, build: Path) -> Count:
+    log = build / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    status = bench.run([
+        "meson", "test", "-C", str(build), "--no-rebuild",
+        "--print-errorlogs",
+    ])
+    if not log.exists():
+        raise Failed(f"meson test ran nothing (exit status {status})")
+    count = _meson_counts(build)
+    if status and not count.failed:
+        raise Failed(f"meson test ended with {status}")
+    return count
+
+
+def _unit(bench: Bench) -> Count:
+    return _meson(bench, bench.places.build)
+
+
+def _pytest(bench: Bench) -> Count:
+    report = bench.log.with_suffix(".xml")
+    report.unlink(missing_ok=True)
+    status = bench.run([
+        sys.executable, "-m", "pytest", "-q", f"--junitxml={report}",
+        "harness/tests", "conformance/adapters/js/tests",
+    ])
+    if not report.exists():
+        raise Failed(f"pytest did not run (exit status {status})")
+    passed = skipped = 0
+    failures: list[str] = []
+    for case in xml.parse(report).getroot().iter("testcase"):
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            failures.append(f"{case.get('classname')}::{case.get('name')}")
+        elif "skipped" in kinds:
+            skipped += 1
+        else:
+            passed += 1
+    if status and not failures:
+        raise Failed(f"pytest ended with {status}")
+    return Count(passed, len(failures), skipped, failures)
+
+
+def _one(bench: Bench, words: Sequence[str], name: str) -> Count:
+    """A tool that is one test: it is content or it is not."""
+    if bench.run(words):
+        return Count(failed=1, failures=[name])
+    return Count(passed=1)
+
+
+def _types(bench: Bench) -> Count:
+    return _one(bench, [
+        sys.executable, "-m", "mypy", "--strict",
+        "--cache-dir", str(bench.places.build / "mypy"),
+        "harness/plumbline", "harness/tests",
+    ], "mypy --strict")
+
+
+def _corpus(bench: Bench) -> Count:
+    python = [sys.executable, "-m", "plumbline.corpus"]
+    return _one(
+        bench, [*python, "lint", "--root", "."], "corpus lint"
+    ) + _one(
+        bench, [*python, "vocabulary", "--check", "--root", "."],
+        "generated pages are current",
+    )
+
+
+def _judged(
+    bench: Bench,
+    places: Places,
+    specs: Sequence[str],
+    repeat: int | None = None,
+) -> Count:
+    """Every case on some implementations: passed is what is as expected."""
+    from plumbline.judge import Request, judge
+    from plumbline.registry import read_registry
+
+    registry = read_registry(places)
+    total = Count()
+    for spec in specs:
+        target = registry.resolve(spec)
+        outcome = judge(places, target, Request(repeat=repeat),
+                        bench.log.parent / "results")
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        if outcome.results is None or not outcome.proved:
+            raise Failed(f"{spec}: nothing was proved: {outcome.message}")
+        cases = outcome.results.cases.values()
+        wrong = [c for c in cases if c.unexpected]
+        silent = [c for c in cases if not c.unexpected and c.verdict in (
+            "unsupported", "disputed", "inconclusive")]
+        total += Count(
+            len(cases) - len(wrong) - len(silent), len(wrong), len(silent),
+            [f"{c.id} on {outcome.results.label}: {c.verdict}"
+             for c in wrong],
+            outcome.results.label,
+        )
+    return total
+
+
+def _conformance(bench: Bench) -> Count:
+    """ref, libuv, and the Node in PATH where there is one."""
+    from plumbline.registry import read_registry
+
+    registry = read_registry(bench.places)
+    node = [t.spec for t in registry.found(registry.entry("node"))
+            if t.spec == "node"]
+    count = _judged(bench, bench.places, ["ref", "libuv", *node])
+    if not node:
+        count += Count(note="no node in PATH")
+    return count
+
+
+def _mutants(bench: Bench) -> Count:
+    from plumbline.catalog import read_catalog
+    from plumbline.mutants import Workshop, judge_mutants, read_mutants
+    from plumbline.mutants._read import areas, check_cases
+    from plumbline.registry import read_registry
+
+    places = bench.places
+    folder = places.root / "conformance" / "mutants"
+    catalog = read_catalog(places.corpus, places.rules)
+    clean = read_registry(places).resolve("ref")
+    workshop = Workshop(places.root / "ref", places.build)
+    total = Count()
+    for area in areas(folder):
+        mutants = read_mutants(folder, area, places.short(folder))
+        check_cases(mutants, catalog)
+        verdicts = judge_mutants(places, mutants, workshop, clean,
+                                 timeout_ms=3000)
+        bad = [v for v in verdicts if not v.killed or v.missed]
+        total += Count(len(verdicts) - len(bad), len(bad), 0, [
+            f"{v.mutant.place}: {v.mutant.id} "
+            + ("survived" if not v.killed else
+               f"is not killed by {', '.join(v.missed)}")
+            for v in bad
+        ])
+    if not total.passed and not total.failed:
+        raise Failed("there are no mutants")
+    return total
+
+
+def _sanitized(name: str) -> Stage:
+    """A build with sanitizers: its unit tests, and every case on its own
+    reference and on libuv."""
+
+    def work(bench: Bench) -> Count:
+        build = bench.places.build.with_name(
+            f"{bench.places.build.name}-{name}"
+        )
+        if not (build / "build.ninja").exists() and bench.run([
+            "meson", "setup", str(build), str(bench.places.root),
+            f"-Db_sanitize={_SANITIZERS[name]}", "-Db_lundef=false",
+        ]):
+            raise Failed("meson setup failed")
+        if bench.run(["ninja", "-C", str(build)]):
+            raise Failed("the build failed")
+        places = Places(bench.places.root, build)
+        return _meson(bench, build) + _judged(bench, places,
+                                              ["ref", "libuv"])
+
+    return Stage(name, f"built with {_SANITIZERS[name]}", work, full=True)
+
+
+def _pinned(bench: Bench) -> Count:
+    from plumbline.registry import read_registry
+    from plumbline.runtimes import add, resolve
+
+    registry = read_registry(bench.places)
+    specs = []
+    for spec in _PINNED:
+        wanted = resolve(registry, spec)
+        add(bench.places, wanted)
+        specs.append(f"{wanted.name}@{wanted.version}")
+    return _judged(bench, bench.places, specs)
+
+
+def _repeated(bench: Bench) -> Count:
+    return _judged(bench, bench.places, ["ref", "libuv"], repeat=5)
+
+
+def stages() -> list[Stage]:
+    """All stages, quick ones first."""
+    return [
+        Stage("unit", "C unit tests", _unit),
+        Stage("types", "mypy --strict", _types),
+        Stage("corpus", "lint of rules and cases", _corpus),
+        Stage("python", "harness and adapter tests", _pytest),
+        Stage("conformance", "cases on ref, libuv and node", _conformance),
+        Stage("mutants", "wrong references are caught", _mutants),
+        *map(_sanitized, _SANITIZERS),
+        Stage("runtimes", f"cases on {', '.join(_PINNED)}", _pinned,
+              full=True),
+        Stage("repeat", "every case five times", _repeated, full=True),
+    ]
+
+
+def counted(stage: Stage, bench: Bench) -> Count:
+    """Run a stage; whatever stops it from counting is one failure."""
+    try:
+        return stage.work(bench)
+    except (Failed, PlumblineError, OSError) as error:
+        return Count(failed=1, failures=[f"{stage.name}: {error}"])
