@@ -128,6 +128,23 @@ static void try_earlier(struct search *search) {
   }
 }
 
+/* The event that is not possible here should have come later: at the end,
+ * before the end of the process, or soon. */
+static void try_put_off(struct search *search) {
+  size_t last = search->trace->count - 1;
+  for (size_t i = 0; i < MAX_TRIES; i++) {
+    size_t to = i < 2 ? last - i : search->at + i - 1;
+    if (to > last || to <= search->at)
+      continue;
+    copy_trace(search);
+    move_event(search, search->at, to);
+    try_edit(search, search->trace->count,
+             (struct mend){.why = PL_WHY_ORDER,
+                           .before = &search->trace->at[to],
+                           .after = &search->trace->at[search->at]});
+  }
+}
+
 static void try_missing(struct search *search) {
   size_t rest = search->trace->count - search->at;
   for (size_t i = 0; i < search->first.count && i < MAX_TRIES; i++) {
@@ -269,6 +286,7 @@ static enum pl_why classify(struct search *search) {
   try_value(search);
   try_later(search);
   try_earlier(search);
+  try_put_off(search);
   try_missing(search);
   try_extra(search);
   return search->best.found ? search->best.why : PL_WHY_EXTRA;

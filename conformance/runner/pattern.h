@@ -21,7 +21,7 @@
 #include "term.h"
 #include "trace.h"
 
-#define PL_PATTERN_MAX_STATES 100000u
+#define PL_PATTERN_MAX_STATES 20000u
 #define PL_PATTERN_MAX_BYTES ((size_t)256 << 20)
 
 struct pl_pattern {

@@ -136,7 +136,8 @@ static bool proves_something(const struct run *run) {
 
 static void say_totals(struct run *run) {
   struct pl_text text = {0};
-  pl_text_format(&text, "%zu case%s:", run->done, run->done == 1 ? "" : "s");
+  pl_text_format(&text, "%zu case%s%s", run->done, run->done == 1 ? "" : "s",
+                 run->done > 0 ? ":" : "");
   for (int i = 0; i < PL_VERDICT_COUNT; i++)
     if (run->results.totals[i] > 0)
       pl_text_format(&text, " %u %s", run->results.totals[i],
