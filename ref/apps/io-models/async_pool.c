@@ -43,6 +43,7 @@ static int arm(struct pool *p, struct io_meter *m, struct io_stream *stream,
                int op) {
   struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT,
                               .data.ptr = stream};
+  atomic_store_explicit(&stream->lent, true, memory_order_release);
   return io_epoll_ctl(m, p->ep, op, stream->fd, &event) < 0 ? -errno : 0;
 }
 
@@ -53,6 +54,9 @@ static void *worker_life(void *arg) {
     if (io_epoll_wait(&w->meter, w->pool->ep, &event, 1) < 1) return NULL;
     struct io_stream *stream = event.data.ptr;
     if (!stream) return NULL; // the stop eventfd: ready for everybody
+    // The kernel hands it to one worker; this says so to the C memory model.
+    if (!atomic_exchange_explicit(&stream->lent, false, memory_order_acquire))
+      continue;
     ssize_t n = io_read(&w->meter, stream->fd, stream->buf + stream->fill,
                         w->pool->task->capacity - stream->fill);
     stream->result = n < 0 ? -errno : n;

@@ -64,6 +64,7 @@ struct io_stream {
   unsigned char *buf;
   ssize_t result;         // asynchronous: of the finished read
   struct io_stream *done; // asynchronous, pool: next finished read
+  atomic_bool lent;       // asynchronous, pool: the workers' to read
 };
 
 struct io_shared;

@@ -170,7 +170,8 @@ static void disarm(struct io_task *task, struct io_meter *user,
   for (uint32_t i = 0; i < task->plan->n; i++)
     io_fcntl(user, task->streams[i].fd, F_SETFL, O_NONBLOCK);
   pthread_sigmask(SIG_BLOCK, set, NULL);
-  while (sigtimedwait(set, NULL, &(struct timespec){0, 0}) > 0) {
+  const struct timespec at_once = {0, 0};
+  while (sigtimedwait(set, NULL, &at_once) > 0 || errno == EINTR) {
   }
 }
 

@@ -36,8 +36,12 @@ ENGINES: dict[str, list[str]] = {
     "pool": ["--model", "asynchronous", "--engine", "pool"],
 }
 each_engine = pytest.mark.parametrize("engine", sorted(ENGINES))
-SANITIZED = b"__asan_init" in Path(LAB).read_bytes() or (
-    b"__tsan_init" in Path(LAB).read_bytes()
+TSAN = b"__tsan_init" in Path(LAB).read_bytes()
+SANITIZED = TSAN or b"__asan_init" in Path(LAB).read_bytes()
+# The thread sanitizer keeps one deferred signal per number and drops the
+# rest, so queued realtime signals get lost before any handler sees them.
+queued_signals = pytest.mark.skipif(
+    TSAN, reason="the thread sanitizer loses queued signals"
 )
 
 
@@ -52,6 +56,8 @@ def start(
         text=True,
         timeout=90,
         preexec_fn=before,
+        # The leak checker traces the process itself, which strace forbids.
+        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"} if prefix else None,
     )
 
 
@@ -80,6 +86,8 @@ def needs_strace() -> str:
 @pytest.mark.parametrize("mode", [[], ["--work"], ["--timed", "--sparse", "3"]])
 def test_every_model_does_the_same_work(engine: str, mode: list[str]) -> None:
     """Messages that come in two parts are verified, by every model alike."""
+    if TSAN and engine == "signal" and mode == ["--work"]:
+        pytest.skip("the thread sanitizer loses queued signals")
     shape = ["--n", "7", "--messages", "30", "--split", "3", *mode]
     result = run(engine, *shape)
     assert result["messages"] == 7 * 30
@@ -110,6 +118,8 @@ def test_the_digest_tells_different_work_apart() -> None:
 @pytest.fixture(scope="module")
 def table() -> list[Json]:
     """The table; measured again where a busy machine left a cell unclear."""
+    if TSAN:
+        pytest.skip("the thread sanitizer loses queued signals")
     for _ in range(3):
         done = start(["--table", "--json"])
         assert done.returncode == 0, done.stdout + done.stderr
@@ -123,7 +133,7 @@ def readme_rows() -> dict[str, list[str]]:
     """The README's table: engine -> waiting, copying, asking."""
     rows: dict[str, list[str]] = {}
     for line in README.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        cells = [cell.strip() for cell in line.replace("*", "").strip(" |").split("|")]
         if len(cells) == 5 and cells[1].startswith("`"):
             rows[cells[1].strip("`")] = cells[2:]
     return rows
@@ -185,6 +195,7 @@ def test_raw_counters_carry_the_verdicts(table: list[Json]) -> None:
     assert rows["pool"]["paced"]["helpers"]["copied"] == 40 * 256
 
 
+@queued_signals
 def test_only_polling_asks_more_when_it_waits_longer() -> None:
     """Four times the silence: four times the questions, but for polling only."""
     def asks(engine: str, silence: int) -> int:
@@ -199,6 +210,7 @@ def test_only_polling_asks_more_when_it_waits_longer() -> None:
         assert asks(engine, 40) <= 1.3 * asks(engine, 10) + 8, engine
 
 
+@queued_signals
 def test_a_full_signal_queue_loses_nothing() -> None:
     """With room for one signal only, SIGIO makes the thread ask everybody."""
     shape = ["--n", "50", "--messages", "40"]
@@ -218,7 +230,7 @@ def test_counted_calls_are_the_traced_calls(
     result = run(
         engine, "--n", "3", "--messages", "20",
         prefix=[strace, "-f", "-y", "-o", str(trace),
-                "-e", "signal=none", "-e", "trace=read,sendto," + ",".join(names)],
+                "-e", "signal=none", "-e", "trace=read," + ",".join(names)],
     )
     counted = dict.fromkeys((*names, "read"), 0)
     for side in ("user", "helpers"):
@@ -226,12 +238,17 @@ def test_counted_calls_are_the_traced_calls(
             if name in counted:
                 counted[name] += count
     traced = dict.fromkeys(counted, 0)
+    # Under a tracer the feeder's end (SIGCHLD) interrupts a sleeping call,
+    # which the kernel then enters again by itself: one call, two lines.
+    again = re.compile(r"(?:\.\.\. )?(\w+)(?: resumed>|\().*\? ERESTART")
+    begun = re.compile(r"\d+ +(\w+)\((\d+<(socket|UNIX|anon_inode))?")
     for line in trace.read_text().splitlines():
-        call = re.match(r"\d+ +(\w+)\((\d+<(socket|UNIX|anon_inode))?", line)
-        if call and call[1] in names:
+        call = begun.match(line)
+        if call and (call[1] in names or (call[1] == "read" and call[2])):
             traced[call[1]] += 1
-        elif call and call[1] == "read" and call[2]:
-            traced["read"] += 1
+        restarted = again.search(line)
+        if restarted and restarted[1] in traced:
+            traced[restarted[1]] -= 1
     assert traced == counted
     assert sum(counted.values()) > 20
 
