@@ -25,6 +25,7 @@ from plumbline.corpus._expand import (
     substitute,
     write_out,
 )
+from plumbline.corpus._language import traces
 from plumbline.corpus._pattern import IR, PatternFacts, PatternReader, with_exit
 from plumbline.corpus._problems import Problems, did_you_mean, shown
 from plumbline.corpus._program import Facts, ProgramChecker
@@ -99,6 +100,14 @@ class Case:
             "source": {"file": self.file, "line": self.line},
             "hash": hashlib.sha256(self.id.encode()).hexdigest()[:16],
         }
+
+
+def same(one: IR, other: IR) -> bool:
+    """Whether two patterns allow the same, however they are written."""
+    if one == other:
+        return True
+    allowed = traces(one)
+    return allowed is not None and allowed == traces(other)
 
 
 def _texts(value: Value) -> list[str]:
@@ -467,7 +476,7 @@ class _OneCase:
             elif trait in made.traits:
                 self.add(line, f"`{trait}` is required, so `expect` is never "
                          "used", "make this the `expect`")
-            elif expect == made.expect:
+            elif same(expect, made.expect):
                 self.add(line, f"the expectation for `{trait}` is the same "
                          "as `expect`", "remove it")
         rule = self.rules.by_id.get(made.rule)

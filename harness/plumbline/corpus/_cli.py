@@ -27,6 +27,7 @@ from plumbline.errors import PlumblineError
 
 __all__ = ["main"]
 
+_ROOT = Path(__file__).resolve().parents[3]
 _EXAMPLES = """\
 examples:
   python -m plumbline.corpus lint
@@ -65,8 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--check", action="store_true",
                        help="fail when they are not current")
     for command in (build, lint, pages):
-        command.add_argument("--root", type=Path, default=Path("."),
-                             help="the checkout (default: this folder)")
+        command.add_argument("--root", type=Path, default=_ROOT,
+                             help="the checkout (default: the one that this "
+                             "package belongs to)")
     return parser
 
 
@@ -170,3 +172,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130

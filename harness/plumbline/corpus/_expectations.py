@@ -24,12 +24,14 @@ from plumbline.corpus._cases import Case
 from plumbline.corpus._problems import Problems, did_you_mean, names, shown
 from plumbline.corpus._yaml import Map, Seq, Value, line_of, read_yaml
 
-__all__ = ["Expectation", "VERDICTS", "read_expectations", "selects"]
+__all__ = ["Expectation", "UNWRITTEN", "VERDICTS", "read_expectations", "selects"]
 
 VERDICTS = (
     "pass", "fail", "unsupported", "inconclusive", "timeout", "crash",
     "error", "leaked", "flaky",
 )
+# The reason that `plumbline run --update` leaves to be written.
+UNWRITTEN = "to be explained"
 _KEYS = ("case", "verdict", "versions", "reason", "link")
 _VERSION = re.compile(r"[0-9A-Za-z]+(\.[0-9A-Za-z]+)*\Z")
 
@@ -108,7 +110,7 @@ class _Reader:
             case=self.glob(entry),
             verdicts=self.verdicts(entry),
             versions=self.versions(entry),
-            reason=self.text(entry, "reason", "say why it differs"),
+            reason=self.reason(entry),
             link=self.text(entry, "link", "write an address")
             if "link" in entry else None,
         )
@@ -121,6 +123,14 @@ class _Reader:
             key in entry) else f"this expectation has no `{key}`"
         self.add(entry.line_at(key), wrong, mend)
         return ""
+
+    def reason(self, entry: Map) -> str:
+        reason = self.text(entry, "reason", "say why it differs")
+        if reason == UNWRITTEN:
+            self.problems.add(self.file, entry.line_at("reason"), "the "
+                              "reason is still to be written",
+                              "say why it differs", kind="warning")
+        return reason
 
     def glob(self, entry: Map) -> str:
         pattern = self.text(entry, "case", "write a glob over case ids")

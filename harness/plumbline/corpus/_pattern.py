@@ -16,11 +16,11 @@ no repetition is empty or endless without consuming an event.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from plumbline.corpus._expand import rounds
+from plumbline.corpus._language import traces
 from plumbline.corpus._problems import Problems, did_you_mean, names, shown
 from plumbline.corpus._yaml import Map, Seq, Value, line_of
 
@@ -234,13 +234,15 @@ class PatternReader:
         if len(blocks) < 2:
             self._add(line, "`one-of` has a single alternative",
                       "add another, or take `one-of` away")
-        seen: dict[str, int] = {}
+        earlier: set[object] = set()
         for block, at in blocks:
-            key = json.dumps(block, sort_keys=True)
-            if key in seen:
-                self._add(at, "this alternative is unreachable: it equals "
-                          f"the one in line {seen[key]}", "remove one")
-            seen.setdefault(key, at)
+            allowed = traces(block)
+            if allowed is None:
+                continue
+            if allowed <= earlier:
+                self._add(at, "this alternative is unreachable: those before "
+                          "it allow all that it allows", "remove it")
+            earlier |= allowed
 
     def _repeat(
         self, body: Value, line: int, *, merged: bool, depth: int

@@ -35,7 +35,8 @@ Retired ids: LOOP-A-3
 
 DATA = Path(__file__).with_name("data")
 
-Read = Callable[[str], tuple[list[Case], Problems]]
+Read = Callable[[str | bytes], tuple[list[Case], Problems]]
+Complaints = Callable[[str | bytes], list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,7 @@ def read(vocabulary: Vocabulary, rules: Rules) -> Read:
 
 
 @pytest.fixture()
-def complaints(read: Read) -> Callable[[str], list[str]]:
+def complaints(read: Read) -> Complaints:
     """Every problem of a text, as a person is told it."""
 
     def reader(text: str | bytes) -> list[str]:
@@ -87,7 +88,7 @@ def complaints(read: Read) -> Callable[[str], list[str]]:
 
 
 @pytest.fixture()
-def about(complaints: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+def about(complaints: Complaints) -> Callable[[str], list[str]]:
     """The problems of one case, of which `program` and `expect` (and
     whatever else) are given from line 4 on."""
 

@@ -68,6 +68,11 @@ WRONG = [
      BODY + "\nexpect-by-trait: {timer-lists: [a]}", [
          "6: the expectation for `timer-lists` is the same as `expect`; "
          "remove it"]),
+    ("the same expectation in other words",
+     BODY + "\nexpect-by-trait: {timer-lists: {repeat: {of: a, min: 1, max: "
+     "1}}}", [
+         "6: the expectation for `timer-lists` is the same as `expect`; "
+         "remove it"]),
     ("rule", "rule: LOOP-A-9\n" + BODY, [
         "4: unknown rule `LOOP-A-9`; did you mean `LOOP-A-2` or `LOOP-A-1`?"]),
     ("retired rule", "rule: LOOP-A-3\n" + BODY, [

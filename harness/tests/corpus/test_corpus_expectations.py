@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from plumbline.corpus._expectations import read_expectations
+from plumbline.corpus._expectations import UNWRITTEN, read_expectations
 from plumbline.corpus._problems import Problems
 
 CASES = """\
@@ -93,3 +93,19 @@ expectations:
         {"case": "LOOP-A-1", "verdict": ["fail", "pass"], "versions": None,
          "reason": "r", "link": None},
     ]
+
+
+def test_a_reason_that_nobody_wrote_is_worth_a_warning(
+    read: Callable[[str], Any],
+) -> None:
+    """What `run --update` leaves behind is not forgotten."""
+    from plumbline.expectations import TO_EXPLAIN
+
+    assert UNWRITTEN == TO_EXPLAIN
+    problems = Problems()
+    text = f"expectations:\n  - case: loop/x/one\n    reason: {TO_EXPLAIN}\n"
+    read_expectations({"e/node.yaml": text.encode()}, read(CASES)[0],
+                      problems)
+    assert [str(p) for p in problems.found] == [
+        "e/node.yaml:3: warning: the reason is still to be written; say why "
+        "it differs"]

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from plumbline.corpus._language import traces
 
 
 
@@ -98,9 +101,16 @@ WRONG = [
     ("any-order of a mapping", "{any-order: {a: b}}", [
         "6: `any-order` must be a list, not a mapping; write `any-order: "
         "[block, block]`; a block of several events is a list"]),
-    ("unreachable alternative", "{one-of: [[a, b], a, [a, b]]}", [
-        "6: this alternative is unreachable: it equals the one in line 6; "
-        "remove one"]),
+    ("equal alternative", "{one-of: [[a, b], a, [a, b]]}", [
+        "6: this alternative is unreachable: those before it allow all that "
+        "it allows; remove it"]),
+    ("covered alternative", "{one-of: [{any-order: [a, b]}, [b, a]]}", [
+        "6: this alternative is unreachable: those before it allow all that "
+        "it allows; remove it"]),
+    ("alternative covered by two", "{one-of: [a, [a, b], [a, {optional: "
+     "b}]]}", [
+        "6: this alternative is unreachable: those before it allow all that "
+        "it allows; remove it"]),
     ("one alternative", "{one-of: [a]}", [
         "6: `one-of` has a single alternative; add another, or take `one-of` "
         "away"]),
@@ -245,3 +255,32 @@ cases:
         {"seq": [ev("exit", {"is": 1})]},
         {"seq": [ev("signal", {"is": "SIGABRT"})]},
     ]
+
+
+TRACES = [
+    ({"seq": []}, [""]),
+    ({"any": [A, {"seq": [B, C]}]}, ["abc", "bca"]),
+    ({"interleave": [{"seq": [A, B]}, C]}, ["abc", "acb", "cab"]),
+    ({"interleave": [{"atomic": {"seq": [A, B]}}, C]}, ["abc", "cab"]),
+    ({"one": [A, {"opt": B}]}, ["", "a", "b"]),
+    ({"repeat": {"one": [A, B]}, "min": 1, "max": 2},
+     ["a", "aa", "ab", "b", "ba", "bb"]),
+    ({"repeat": A, "min": 0, "max": None}, None),
+    ({"any": [A] * 7}, None),
+    ({"interleave": [{"seq": [ev(f"x{i}") for i in range(9)]},
+                     {"seq": [ev(f"y{i}") for i in range(9)]}]}, None),
+]
+
+
+@pytest.mark.parametrize("pattern, allowed", TRACES)
+def test_a_small_pattern_can_be_written_out(
+    pattern: dict[str, Any], allowed: list[str] | None
+) -> None:
+    """The traces of each operator; None where there are too many."""
+    found = traces(pattern)
+    if found is None:
+        assert allowed is None
+    else:
+        assert sorted(
+            "".join(json.loads(event)["ev"] for (event,) in trace)
+            for trace in found) == allowed

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import]
 
 from plumbline.corpus import (
     pattern_to_text,

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import]
 import pytest
-import yaml
+import yaml  # type: ignore[import]
 
 from plumbline.corpus._cases import CaseReader
 from plumbline.corpus._cli import main
