@@ -60,7 +60,7 @@ struct world {
     uint64_t ready_at;   /* and when, ms */
   } fds[WORLD_FDS];
   int modifications;
-  int modify_error; /* when not 0, modify() fails with it */
+  int modify_error; /* what modify() fails with, but for a removal */
   int waits[WORLD_WAITS];
   int wait_count;
   bool woken;

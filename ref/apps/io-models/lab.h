@@ -167,6 +167,7 @@ struct io_result {
   uint64_t silence_ns; // all pauses of the feeder together
   struct io_meter user, helpers;
   struct io_memory memory;
+  int fds_left, threads_left; // after the run, more than before it
 };
 
 // Runs the plan here; run_apart does it in a process of its own, which is

@@ -5,6 +5,7 @@
 // plan has been read and verified; its digest depends on the plan alone.
 #include "lab.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,6 +28,26 @@ static struct io_memory memory_minus(struct io_memory a, struct io_memory b) {
   return (struct io_memory){
       a.anonymous - b.anonymous, a.address_space - b.address_space,
       a.kernel_stack - b.kernel_stack, a.kernel_bytes - b.kernel_bytes};
+}
+
+static int entries(const char *path) {
+  DIR *dir = opendir(path);
+  if (!dir) return 0;
+  int count = 0;
+  while (readdir(dir)) count++;
+  closedir(dir);
+  return count;
+}
+
+// A joined thread and a kernel worker leave the list a moment later.
+static int threads_left(int before) {
+  int left = 0;
+  for (int tries = 0; tries < 200; tries++) {
+    left = entries("/proc/self/task") - before;
+    if (left <= 0) break;
+    nanosleep(&(struct timespec){0, 5000000}, NULL);
+  }
+  return left;
 }
 
 static void tell(struct io_result *out, const struct io_task *task,
@@ -52,6 +73,8 @@ int io_run(const struct io_plan *plan, struct io_result *out) {
   memset(out, 0, sizeof *out);
   struct io_task task;
   struct io_meter user;
+  int fds = entries("/proc/self/fd");
+  int threads = entries("/proc/self/task");
   int error = io_task_open(&task, plan);
   if (!error) {
     struct io_memory before = io_memory_now();
@@ -66,6 +89,8 @@ int io_run(const struct io_plan *plan, struct io_result *out) {
   memcpy(out->trouble, task.trouble, sizeof out->trouble);
   out->error = error;
   io_task_close(&task);
+  out->fds_left = entries("/proc/self/fd") - fds;
+  out->threads_left = threads_left(threads);
   return error;
 }
 
@@ -154,9 +179,12 @@ void io_result_print(FILE *to, const struct io_plan *plan,
   fprintf(to, "{\"model\":\"%s\",\"engine\":\"%s\",\"n\":%u,",
           plan->model->name, r->engine, plan->n);
   if (r->error) {
-    fprintf(to, "\"error\":\"%s\"}", r->trouble);
+    fprintf(to, "\"fds_left\":%d,\"threads_left\":%d,\"error\":\"%s\"}",
+            r->fds_left, r->threads_left, r->trouble);
     return;
   }
+  fprintf(to, "\"fds_left\":%d,\"threads_left\":%d,", r->fds_left,
+          r->threads_left);
   fprintf(to, "\"load\":\"%s\",\"size\":%u,\"messages\":%llu,\"bytes\":%llu,",
           plan->load == IO_BUSY ? "busy" : "sparse", plan->size,
           (unsigned long long)r->messages, (unsigned long long)r->bytes);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_threads_real_time.c: wake-ups from many threads and the thread pool.
+ *
+ * Invariant: real threads and real time; no assertion depends on how fast the
+ * machine is, only on what must have happened in the end or on an order that
+ * blocking enforces.
+ */
+#include "world.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+static void sleep_ms(long ms) {
+  struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+  while (nanosleep(&left, &left) != 0) continue;
+}
+
+static struct pl_poller *new_poller(void **state) {
+  struct pl_poller *poller = NULL;
+  int (*create)(const struct pl_allocator *, struct pl_poller **) = *state;
+  assert_int_equal(create(NULL, &poller), 0);
+  return poller;
+}
+
+/* -- async ------------------------------------------------------------------ */
+
+enum { SENDERS = 4, SENDS = 20000, HANDLES = 8 };
+
+struct mailbox {
+  struct pl_async async;
+  atomic_long posted;
+  long seen;
+};
+
+struct sender {
+  pthread_t thread;
+  struct mailbox *boxes;
+  unsigned seed;
+};
+
+static void *send_many(void *arg) {
+  struct sender *sender = arg;
+  for (int i = 0; i < SENDS; i++) {
+    sender->seed = sender->seed * 1103515245u + 12345u;
+    struct mailbox *box = &sender->boxes[(sender->seed >> 16) % HANDLES];
+    atomic_fetch_add_explicit(&box->posted, 1, memory_order_relaxed);
+    pl_async_send(&box->async);
+    if (i % 512 == 0) sleep_ms(1);
+  }
+  return NULL;
+}
+
+static void collect_mail(void *arg, int status) {
+  (void)status;
+  struct mailbox *box = arg;
+  box->seen = atomic_load_explicit(&box->posted, memory_order_relaxed);
+}
+
+static long total_seen(const struct mailbox *boxes) {
+  long total = 0;
+  for (int i = 0; i < HANDLES; i++) total += boxes[i].seen;
+  return total;
+}
+
+static void no_send_of_many_threads_is_lost(void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct mailbox boxes[HANDLES] = {0};
+  struct sender senders[SENDERS];
+  for (int i = 0; i < HANDLES; i++)
+    pl_async_init(world->loop, &boxes[i].async, collect_mail, &boxes[i]);
+  for (unsigned i = 0; i < SENDERS; i++) {
+    senders[i] = (struct sender){.boxes = boxes, .seed = i};
+    pthread_create(&senders[i].thread, NULL, send_many, &senders[i]);
+  }
+  /* A lost wake-up would leave this asleep for ever. */
+  while (total_seen(boxes) < (long)SENDERS * SENDS)
+    expect_run(world, PL_LOOP_ONCE, 1);
+  for (int i = 0; i < SENDERS; i++) pthread_join(senders[i].thread, NULL);
+  for (int i = 0; i < HANDLES; i++) pl_handle_close(&boxes[i].async, NULL);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  world_end(world);
+}
+
+static void *send_storm(void *arg) {
+  struct sender *sender = arg;
+  for (int i = 0; i < SENDS; i++) pl_async_send(&sender->boxes[i % 2].async);
+  return NULL;
+}
+
+static void handles_close_under_a_storm_of_sends_to_their_neighbours(
+    void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct mailbox stormed[2] = {0};
+  pthread_t thread;
+  for (int i = 0; i < 2; i++)
+    pl_async_init(world->loop, &stormed[i].async, collect_mail, &stormed[i]);
+  struct sender sender = {.boxes = stormed};
+  pthread_create(&thread, NULL, send_storm, &sender);
+  for (int round = 0; round < 2000; round++) {
+    struct mailbox box = {0};
+    pl_async_init(world->loop, &box.async, collect_mail, &box);
+    pl_async_send(&box.async);
+    assert_int_equal(pl_handle_close(&box.async, NULL), 0);
+    expect_run(world, PL_LOOP_NOWAIT, 1);
+    assert_int_equal(box.seen, 0);
+  }
+  pthread_join(thread, NULL);
+  for (int i = 0; i < 2; i++) pl_handle_close(&stormed[i].async, NULL);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  world_end(world);
+}
+
+/* -- pool ------------------------------------------------------------------- */
+
+static void nap(void *arg) {
+  (void)arg;
+  sleep_ms(60);
+}
+
+static void nothing(void *arg) { (void)arg; }
+
+static void one_thread_works_first_come_first_served(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(1);
+  const char *const labels[] = {"a", "b", "c", "d", "e", "f"};
+  for (int i = 0; i < 6; i++)
+    pl_work_submit(&act_work(world, labels[i], NULL)->as.work, nothing);
+  assert_int_equal(pl_loop_alive(world->loop), 1);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  expect_trace(world, "a b c d e f");
+  world_end(world);
+}
+
+static void cancelled_jobs_report_in_order_before_the_running_one(
+    void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(1);
+  struct act *a = act_work(world, "a", NULL);
+  struct act *b = act_work(world, "b", NULL);
+  struct act *c = act_stat(world, "c", NULL);
+  struct act *d = act_work(world, "d", NULL);
+  struct act *e = act_work(world, "e", NULL);
+  pl_work_submit(&a->as.work, nap);
+  sleep_ms(20); /* the thread is at work on it */
+  pl_work_submit(&b->as.work, nothing);
+  assert_int_equal(pl_stat_submit(&c->as.stat, "/"), 0);
+  pl_work_submit(&d->as.work, nothing);
+  assert_int_equal(pl_work_submit(&d->as.work, nothing), PL_EBUSY);
+  assert_int_equal(pl_stat_submit(&c->as.stat, "/"), PL_EBUSY);
+  assert_int_equal(pl_work_cancel(a), PL_EBUSY);
+  assert_int_equal(pl_work_cancel(d), 0);
+  assert_int_equal(pl_work_cancel(c), 0);
+  assert_int_equal(pl_work_cancel(c), PL_EBUSY);
+  assert_int_equal(pl_work_cancel(e), PL_EBUSY);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  expect_trace(world, "d c a b");
+  assert_int_equal(a->status, 0);
+  assert_int_equal(c->status, PL_ECANCELED);
+  assert_int_equal(d->status, PL_ECANCELED);
+  assert_int_equal(pl_work_cancel(a), PL_EBUSY);
+  world_end(world);
+}
+
+static void submit_again(struct act *self) {
+  if (self->calls < 4) pl_work_submit(&self->as.work, nothing);
+}
+
+static void a_job_can_be_submitted_again_from_its_own_callback(
+    void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(4);
+  pl_work_submit(&act_work(world, "w", submit_again)->as.work, nothing);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  expect_trace(world, "w w w w");
+  world_end(world);
+}
+
+struct meeting {
+  pthread_barrier_t barrier;
+  atomic_int present, most;
+};
+
+static void attend(void *arg) {
+  struct meeting *meeting = ((struct act *)arg)->world->loop->clock.self;
+  int now = atomic_fetch_add(&meeting->present, 1) + 1;
+  int most = atomic_load(&meeting->most);
+  while (now > most &&
+         !atomic_compare_exchange_weak(&meeting->most, &most, now))
+    continue;
+  pthread_barrier_wait(&meeting->barrier);
+  atomic_fetch_sub(&meeting->present, 1);
+}
+
+/* Only if `threads` threads run at a time do they all get past the barrier. */
+static void check_pool_size(unsigned option, unsigned threads) {
+  struct world *world = world_begin_pool(option);
+  struct meeting meeting = {0};
+  pthread_barrier_init(&meeting.barrier, NULL, threads);
+  world->loop->clock.self = &meeting;
+  for (unsigned i = 0; i < threads * 3; i++)
+    pl_work_submit(&act_work(world, "w", NULL)->as.work, attend);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  assert_int_equal(meeting.most, threads);
+  world->trace[0] = '\0';
+  pthread_barrier_destroy(&meeting.barrier);
+  world_end(world);
+}
+
+static void the_pool_has_as_many_threads_as_asked_for_or_four(void **unused) {
+  (void)unused;
+  check_pool_size(0, 4);
+  check_pool_size(1, 1);
+  check_pool_size(7, 7);
+}
+
+static void stat_reports_what_stat_says(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(1);
+  struct act *root = act_stat(world, "root", NULL);
+  struct act *missing = act_stat(world, "missing", NULL);
+  struct act *no_directory = act_stat(world, "not-a-directory", NULL);
+  pl_stat_submit(&root->as.stat, "/");
+  pl_stat_submit(&missing->as.stat, "/no/such/file");
+  pl_stat_submit(&no_directory->as.stat, "/dev/null/x");
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  expect_trace(world, "root missing not-a-directory");
+  assert_int_equal(root->status, 0);
+  assert_true(S_ISDIR(root->as.stat.result.st_mode));
+  assert_int_equal(missing->status, PL_ENOENT);
+  assert_int_equal(no_directory->status, PL_ENOTDIR);
+  world_end(world);
+}
+
+enum { JOBS = 20000 };
+
+struct flood {
+  struct pl_loop *loop;
+  struct pl_work work[64];
+  long submitted, done, cancelled;
+  atomic_long ran;
+  unsigned seed;
+};
+
+static void flood_job(void *arg) {
+  struct flood *flood = arg;
+  atomic_fetch_add_explicit(&flood->ran, 1, memory_order_relaxed);
+}
+
+static void flood_done(void *arg, int status) {
+  struct flood *flood = arg;
+  flood->done++;
+  if (status == PL_ECANCELED) flood->cancelled++;
+}
+
+/* Keeps random requests under way and cancels random ones: whatever the
+ * interleaving, each request reports exactly once. */
+static void a_full_pool_loses_no_job(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(3);
+  struct flood flood = {.loop = world->loop};
+  for (int i = 0; i < 64; i++)
+    pl_work_init(world->loop, &flood.work[i], flood_done, &flood);
+  while (flood.submitted < JOBS) {
+    flood.seed = flood.seed * 1103515245u + 12345u;
+    struct pl_work *work = &flood.work[(flood.seed >> 16) % 64];
+    if (pl_work_submit(work, flood_job) == 0) flood.submitted++;
+    if ((flood.seed >> 8) % 5 == 0)
+      pl_work_cancel(&flood.work[(flood.seed >> 24) % 64]);
+    if ((flood.seed >> 4) % 16 == 0) {
+      int alive = pl_loop_run(world->loop, PL_LOOP_NOWAIT);
+      assert_true(alive == 0 || alive == 1);
+    }
+  }
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  assert_int_equal(flood.done, flood.submitted);
+  assert_int_equal(flood.ran + flood.cancelled, flood.submitted);
+  world_end(world);
+}
+
+static void a_finished_job_is_reported_in_the_first_poll(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(1);
+  pl_work_submit(&act_work(world, "w1", NULL)->as.work, nothing);
+  pl_work_submit(&act_work(world, "w2", NULL)->as.work, nothing);
+  soon_immediate(world, "immediate", NULL);
+  soon_timer(world, 1, "timer", NULL);
+  while (world->loop->done == NULL || world->loop->done->below == NULL)
+    sleep_ms(5);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  expect_trace(world, "timer w1 w2 immediate");
+  world_end(world);
+}
+
+int main(void) {
+  void *const epoll = (void *)pl_poller_epoll_create;
+  void *const poll = (void *)pl_poller_poll_create;
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_prestate(no_send_of_many_threads_is_lost, epoll),
+      cmocka_unit_test_prestate(no_send_of_many_threads_is_lost, poll),
+      cmocka_unit_test_prestate(
+          handles_close_under_a_storm_of_sends_to_their_neighbours, epoll),
+      cmocka_unit_test_prestate(
+          handles_close_under_a_storm_of_sends_to_their_neighbours, poll),
+      cmocka_unit_test(one_thread_works_first_come_first_served),
+      cmocka_unit_test(cancelled_jobs_report_in_order_before_the_running_one),
+      cmocka_unit_test(a_job_can_be_submitted_again_from_its_own_callback),
+      cmocka_unit_test(the_pool_has_as_many_threads_as_asked_for_or_four),
+      cmocka_unit_test(stat_reports_what_stat_says),
+      cmocka_unit_test(a_full_pool_loses_no_job),
+      cmocka_unit_test(a_finished_job_is_reported_in_the_first_poll),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
