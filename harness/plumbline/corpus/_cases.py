@@ -129,11 +129,11 @@ class CaseReader:
     def __init__(
         self, vocabulary: Vocabulary, rules: Rules, problems: Problems
     ) -> None:
-        self._vocabulary = vocabulary
-        self._rules = rules
-        self._problems = problems
+        self.vocabulary = vocabulary
+        self.rules = rules
+        self.problems = problems
         self._envelope = Envelope(problems)
-        self._programs = ProgramChecker(vocabulary, problems)
+        self.programs = ProgramChecker(vocabulary, problems)
         # Rules that some case cites, also one that has an error of its own.
         self.cited: set[str] = set()
         # Areas with a file of which nothing could be read.
@@ -141,10 +141,10 @@ class CaseReader:
 
     def read(self, file: str, data: bytes, area: str) -> list[Case]:
         """The cases of one file, expanded, in the file's order."""
-        document = read_yaml(data, file, self._problems)
+        document = read_yaml(data, file, self.problems)
         if document is None:
-            if not any(p.file == file for p in self._problems.found):
-                self._problems.add(file, 1, "the file is empty",
+            if not any(p.file == file for p in self.problems.found):
+                self.problems.add(file, 1, "the file is empty",
                                    "write `rule: ...` and `cases: [...]`")
             self.unread.add(area)
             return []
@@ -172,10 +172,10 @@ class _OneCase:
         self, reader: CaseReader, file: str, area: str, topic: str,
         document: Map, raw: Map,
     ) -> None:
-        self.vocabulary = reader._vocabulary
-        self.rules = reader._rules
-        self.problems = reader._problems
-        self.programs = reader._programs
+        self.vocabulary = reader.vocabulary
+        self.rules = reader.rules
+        self.problems = reader.problems
+        self.programs = reader.programs
         self.file = file
         self.area = area
         self.topic = topic
