@@ -27,7 +27,7 @@ Exit status: 0 every mutant is killed by the cases it names, 1 not so,
               help="Judge with every case of the area, not only those named.")
 @click.option("--only", multiple=True, metavar="ID",
               help="Only these mutants.")
-@click.option("--timeout", type=click.IntRange(1), default=3000,
+@click.option("--timeout", type=click.IntRange(1), default=2000,
               show_default=True, metavar="MS", help="Time limit of a case.")
 def command(
     area: tuple[str, ...], full: bool, only: tuple[str, ...], timeout: int

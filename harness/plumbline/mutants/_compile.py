@@ -43,8 +43,9 @@ class Workshop:
     def __init__(self, ref: Path, build: Path) -> None:
         self._ref = ref.resolve()
         self._build = build.resolve()
-        self._units = self._read_units()
-        self._link = self._read_link()
+        commands = self._commands()
+        self._units = self._read_units(set(map(_output, commands)))
+        self._link = [w for w in commands[-1] if w.startswith(_LINK)]
 
     def make(self, mutant: Mutant) -> Path:
         """Compile one mutant; gives its library. Safe in any thread."""
@@ -80,36 +81,9 @@ class Workshop:
         ])
         return library
 
-    def _read_units(self) -> list[_Unit]:
-        path = self._build / "compile_commands.json"
-        try:
-            entries = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise BuildError(
-                "this file of the build is missing or broken",
-                place=str(path),
-                remedy="start through ./plumbline, which builds",
-            ) from error
-        units: dict[Path, _Unit] = {}
-        for entry in entries:
-            folder = Path(entry["directory"])
-            source = (folder / entry["file"]).resolve()
-            inside = source.is_relative_to(self._ref)
-            if not inside or "tests" in source.relative_to(self._ref).parts:
-                continue
-            words = shlex.split(entry["command"])
-            if words and Path(words[0]).name == "ccache":
-                words = words[1:]
-            if "-fPIC" not in words and source in units:
-                continue
-            units[source] = _Unit(source, folder / entry["output"], words)
-        if not units:
-            raise BuildError("the build compiles nothing of the reference",
-                             place=str(path))
-        return list(units.values())
-
-    def _read_link(self) -> list[str]:
-        """The arguments of the library's link besides its objects."""
+    def _commands(self) -> list[list[str]]:
+        """What the build would do to make the reference's library, the link
+        last."""
         try:
             said = subprocess.run(
                 ["ninja", "-C", str(self._build), "-t", "commands",
@@ -125,8 +99,34 @@ class Workshop:
                 f"the build does not know how to link {_LIBRARY}",
                 place=str(self._build),
             )
-        words = shlex.split(lines[-1])
-        return [word for word in words if word.startswith(_LINK)]
+        return [shlex.split(line) for line in lines]
+
+    def _read_units(self, needed: set[str]) -> list[_Unit]:
+        """The sources whose objects make up the library."""
+        path = self._build / "compile_commands.json"
+        try:
+            entries = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise BuildError(
+                "this file of the build is missing or broken",
+                place=str(path),
+                remedy="start through ./plumbline, which builds",
+            ) from error
+        units: list[_Unit] = []
+        for entry in entries:
+            folder = Path(entry["directory"])
+            source = (folder / entry["file"]).resolve()
+            if entry["output"] not in needed:
+                continue
+            if source.is_relative_to(self._ref):
+                words = shlex.split(entry["command"])
+                skip = Path(words[0]).name == "ccache"
+                units.append(_Unit(source, folder / entry["output"],
+                                   words[skip:]))
+        if not units:
+            raise BuildError("the build compiles nothing of the reference",
+                             place=str(path))
+        return units
 
     def _compile_words(
         self, unit: _Unit, copy: Path, target: Path
@@ -166,6 +166,11 @@ class Workshop:
                 place=mutant.place,
                 remedy="a mutant must be valid C",
             )
+
+
+def _output(words: Sequence[str]) -> str:
+    """What a command makes."""
+    return words[words.index("-o") + 1] if "-o" in words[:-1] else ""
 
 
 def _edit(mutant: Mutant, path: Path) -> None:

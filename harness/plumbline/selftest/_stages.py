@@ -170,7 +170,7 @@ def _mutants(bench: Bench) -> Count:
         mutants = read_mutants(folder, area, places.short(folder))
         check_cases(mutants, catalog)
         verdicts = judge_mutants(places, mutants, workshop, clean,
-                                 timeout_ms=3000)
+                                 timeout_ms=2000)
         bad = [v for v in verdicts if not v.killed or v.missed]
         total += Count(len(verdicts) - len(bad), len(bad), 0, [
             f"{v.mutant.place}: {v.mutant.id} "
