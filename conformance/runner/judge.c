@@ -486,7 +486,8 @@ enum pl_judged pl_judge_open(struct pl_judge *judge,
   judge->plan.driver = &judge->driver;
   int error = pl_driver_init(&judge->driver);
   if (error != 0) {
-    judge->fatal = pl_mem_format("libuv: %s", uv_strerror(error));
+    judge->fatal = pl_mem_format("cannot set up the event loop: %s",
+                                 uv_strerror(error));
     return PL_JUDGE_FATAL;
   }
   if (pl_audit_begin() != 0) {

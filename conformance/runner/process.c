@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memory.h"
 
@@ -42,9 +43,23 @@ static void on_deadline(uv_timer_t *timer) {
   driver->timed_out = true;
 }
 
+/* libuv aborts when it cannot open its own descriptors, so that they can be
+ * had is made sure before. */
+static bool enough_descriptors(void) {
+  enum { NEEDED = 24 };
+  int opened[NEEDED], count = 0;
+  while (count < NEEDED && (opened[count] = dup(STDERR_FILENO)) >= 0)
+    count++;
+  for (int i = 0; i < count; i++)
+    close(opened[i]);
+  return count == NEEDED || (count == 0 && errno == EBADF);
+}
+
 int pl_driver_init(struct pl_driver *driver) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   memset(driver, 0, sizeof *driver);
+  if (!enough_descriptors())
+    return UV_EMFILE;
   int error = uv_loop_init(&driver->loop);
   if (error != 0)
     return error;
@@ -62,10 +77,13 @@ int pl_driver_init(struct pl_driver *driver) {
     error = uv_signal_start(&driver->signal[i], on_stop_signal, numbers[i]);
     uv_unref((uv_handle_t *)&driver->signal[i]);
   }
+  driver->ready = true;
   return error;
 }
 
 void pl_driver_free(struct pl_driver *driver) {
+  if (!driver->ready)
+    return;
   uv_close((uv_handle_t *)&driver->timer, NULL);
   for (size_t i = 0; i < 3; i++)
     uv_close((uv_handle_t *)&driver->signal[i], NULL);

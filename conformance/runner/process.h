@@ -23,6 +23,7 @@ struct pl_driver {
   uv_loop_t loop;
   uv_timer_t timer;
   uv_signal_t signal[3];
+  bool ready;       /* all of it is set up */
   bool timed_out;   /* the timer's deadline has passed */
   int interrupted;  /* SIGINT, SIGTERM or SIGHUP, once one has come */
 };

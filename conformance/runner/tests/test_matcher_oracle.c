@@ -20,7 +20,7 @@
 #include "memory.h"
 #include "patterns.h"
 
-enum { WORD = 32, LIMIT = 4000, ROUNDS = 4000 };
+enum { WORD = 32, LIMIT = 4000, ROUNDS = 1500 };
 
 struct words {
   char (*at)[WORD];
