@@ -67,11 +67,15 @@ class _Entry:
         value["reason"] = self.reason
         if self.link is not None:
             value["link"] = self.link
-        body = yaml.safe_dump(
-            value, sort_keys=False, allow_unicode=True, width=76,
-            default_flow_style=None,
-        )
-        lines = body.splitlines()
+        lines = [
+            line
+            for key, item in value.items()
+            for line in yaml.safe_dump(
+                {key: item}, allow_unicode=True, width=76,
+                # A list stands in one line, everything else on its own.
+                default_flow_style=None if isinstance(item, list) else False,
+            ).splitlines()
+        ]
         return "".join(
             f"{'  - ' if n == 0 else '    '}{line}\n"
             for n, line in enumerate(lines)

@@ -9,6 +9,7 @@ hostile to HTML and to terminals.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -308,3 +309,14 @@ def write_build(folder: Path) -> Path:
         )
         path.chmod(0o755)
     return folder
+
+
+def golden(name: str, text: str) -> None:
+    """Compare with a file of golden/; PLUMBLINE_GOLDEN=write rewrites it."""
+    path = Path(__file__).parent / "golden" / name
+    if os.environ.get("PLUMBLINE_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), (
+        f"{path.name} differs; if the new text is right, run the tests with "
+        "PLUMBLINE_GOLDEN=write and look at the change"
+    )
