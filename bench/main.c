@@ -20,19 +20,14 @@
 
 enum { MOST_PROVIDERS = 16 };
 
-const struct bench *const loop_benchmarks[] = {&bench_timer_arm,
-                                               &bench_timer_fire,
-                                               &bench_timer_cancel,
-                                               &bench_iteration,
-                                               &bench_async_wake,
-                                               &bench_async_coalesced,
-                                               &bench_poll_ping_pong,
-                                               &bench_pool_jobs,
-                                               &bench_immediate,
-                                               &bench_tick,
-                                               &bench_microtask,
-                                               &bench_timeout_arm,
-                                               NULL};
+const struct bench *const loop_benchmarks[] = {
+    &bench_timer_arm,      &bench_timer_fire,
+    &bench_timer_cancel,   &bench_iteration,
+    &bench_async_wake,     &bench_async_coalesced,
+    &bench_poll_ping_pong, &bench_pool_jobs,
+    &bench_fs_stat,        &bench_immediate,
+    &bench_tick,           &bench_microtask,
+    &bench_timeout_arm,    NULL};
 
 struct options {
   const char *providers[MOST_PROVIDERS];

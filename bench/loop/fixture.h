@@ -86,7 +86,7 @@ extern const struct bench *const loop_benchmarks[];
 
 extern const struct bench bench_timer_arm, bench_timer_fire, bench_timer_cancel,
     bench_iteration, bench_async_wake, bench_async_coalesced,
-    bench_poll_ping_pong, bench_pool_jobs, bench_immediate, bench_tick,
-    bench_microtask, bench_timeout_arm;
+    bench_poll_ping_pong, bench_pool_jobs, bench_fs_stat, bench_immediate,
+    bench_tick, bench_microtask, bench_timeout_arm;
 
 #endif

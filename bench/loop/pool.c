@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.c: empty jobs through the thread pool, so many of them in flight.
+ * pool.c: requests, so many of them in flight: empty jobs on the thread pool,
+ * and stat of the root directory, wherever the provider makes that.
  *
- * Invariant: a job is submitted again from its own callback until the batch
- * is through; every job ran exactly once on a pool thread per submission.
+ * Invariant: a request is submitted again from its own callback until the
+ * batch is through; a job ran exactly once on a pool thread per submission,
+ * and every stat succeeded.
  */
 #include "fixture.h"
 
@@ -26,9 +28,14 @@ static uint64_t jobs(int64_t value) {
   return JOBS;
 }
 
-static bool supports(const void *subject, int64_t value) {
+static bool has_work(const void *subject, int64_t value) {
   (void)value;
   return library_has(subject, CAP_WORK);
+}
+
+static bool has_stat(const void *subject, int64_t value) {
+  (void)value;
+  return library_has(subject, CAP_FS);
 }
 
 static void on_pool_thread(void *arg) {
@@ -43,9 +50,12 @@ static void submit(struct pool *pool, struct item *item) {
   const struct fixture *fixture = &pool->fixture;
   void *request = item_storage(item);
   pool->left--;
-  pool->refused |= fixture->table->init(fixture->loop, PL_KIND_WORK, request,
+  pool->refused |= fixture->table->init(fixture->loop, fixture->kind, request,
                                         on_worked, item);
-  pool->refused |= fixture->table->work_submit(request, on_pool_thread);
+  if (fixture->kind == PL_KIND_WORK)
+    pool->refused |= fixture->table->work_submit(request, on_pool_thread);
+  else
+    pool->refused |= fixture->table->stat_submit(request, "/");
 }
 
 static void on_worked(void *arg, int status) {
@@ -56,16 +66,27 @@ static void on_worked(void *arg, int status) {
   if (pool->left && !pool->refused) submit(pool, item);
 }
 
-static const char *setup(void **state, const void *subject, int64_t flight) {
+static const char *open_pool(void **state, const void *subject,
+                             enum pl_kind kind, int64_t flight) {
   struct pool *pool = calloc(1, sizeof *pool);
   if (!pool) return "out of memory";
-  const char *error = fixture_open(&pool->fixture, subject, PL_KIND_WORK,
-                                   (size_t)flight, on_worked);
+  const char *error =
+      fixture_open(&pool->fixture, subject, kind, (size_t)flight, on_worked);
   if (error)
     free(pool);
   else
     *state = pool;
   return error;
+}
+
+static const char *setup_work(void **state, const void *subject,
+                              int64_t flight) {
+  return open_pool(state, subject, PL_KIND_WORK, flight);
+}
+
+static const char *setup_stat(void **state, const void *subject,
+                              int64_t flight) {
+  return open_pool(state, subject, PL_KIND_STAT, flight);
 }
 
 static const char *teardown(void *state) {
@@ -91,12 +112,18 @@ static void run(void *state) {
   fixture->table->run(fixture->loop, PL_RUN_DEFAULT);
 }
 
-static const char *check(void *state) {
+static const char *check_stat(void *state) {
+  const struct pool *pool = state;
+  if (pool->refused) return "a request was refused, cancelled or failed";
+  return pool->fixture.fired == JOBS ? NULL : "not every one came back once";
+}
+
+static const char *check_work(void *state) {
   struct pool *pool = state;
-  if (pool->refused) return "a job was refused or cancelled";
-  if (pool->fixture.fired != JOBS) return "not every job came back once";
-  if (atomic_load(&pool->worked) != JOBS) return "a job did not run once";
-  return NULL;
+  const char *error = check_stat(state);
+  if (!error && atomic_load(&pool->worked) != JOBS)
+    error = "a job did not run once";
+  return error;
 }
 
 const struct bench bench_pool_jobs = {
@@ -106,11 +133,27 @@ const struct bench bench_pool_jobs = {
     .values = flights,
     .value_count = 2,
     .operations = jobs,
-    .supports = supports,
-    .setup = setup,
+    .supports = has_work,
+    .setup = setup_work,
     .reset = reset,
     .run = run,
-    .check = check,
+    .check = check_work,
+    .counters = fixture_counters,
+    .teardown = teardown,
+};
+
+const struct bench bench_fs_stat = {
+    .name = "loop/fs/stat",
+    .version = 1,
+    .parameter = "flight",
+    .values = flights,
+    .value_count = 2,
+    .operations = jobs,
+    .supports = has_stat,
+    .setup = setup_stat,
+    .reset = reset,
+    .run = run,
+    .check = check_stat,
     .counters = fixture_counters,
     .teardown = teardown,
 };

@@ -250,6 +250,16 @@ static const char *fire_check(void *state) {
   return NULL;
 }
 
+static size_t fire_counters(void *state, struct bench_counter *counters) {
+  const struct fire *fire = state;
+  uint64_t fired = 0;
+  for (size_t i = 0; i < fire->count; i++)
+    fired += fire->loops[i].fixture.fired;
+  counters[0] =
+      (struct bench_counter){.name = "callbacks", .value = (double)fired};
+  return 1;
+}
+
 const struct bench bench_timer_fire = {
     .name = "loop/timers/fire",
     .version = 1,
@@ -262,5 +272,6 @@ const struct bench bench_timer_fire = {
     .reset = fire_reset,
     .run = fire_run,
     .check = fire_check,
+    .counters = fire_counters,
     .teardown = fire_teardown,
 };

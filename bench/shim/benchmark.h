@@ -82,6 +82,12 @@ size_t bench_value_count(const struct bench *bench);
  * 2 when nothing was selected. */
 int bench_run(void);
 
+/*
+ * How often memory was asked for since the program began, by anybody in the
+ * process, on any thread; -1 where that is not counted (sanitizer builds).
+ */
+int64_t bench_allocations(void);
+
 #ifdef __cplusplus
 }
 #endif

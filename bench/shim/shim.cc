@@ -46,17 +46,20 @@ private:
     const char *error = reset();
     if (error) return error;
     double started = process_cpu_ns();
+    int64_t allocated = bench_allocations();
     while (state.KeepRunningBatch(
         static_cast<benchmark::IterationCount>(operations))) {
       bench_.run(data_);
       state.PauseTiming();
       cpu_ns_ += process_cpu_ns() - started;
+      allocations_ = bench_allocations() - allocated;
       done_ += operations;
       error = bench_.check ? bench_.check(data_) : nullptr;
       if (bench_.counters) count_ = bench_.counters(data_, counters_);
       if (!error) error = reset();
       if (error) break;
       started = process_cpu_ns();
+      allocated = bench_allocations();
       state.ResumeTiming();
     }
     return error;
@@ -71,6 +74,8 @@ private:
   void report(benchmark::State &state) const {
     for (size_t i = 0; i < count_; i++)
       state.counters[counters_[i].name] = counters_[i].value;
+    if (bench_allocations() >= 0)
+      state.counters["allocations"] = static_cast<double>(allocations_);
     state.counters["version"] = bench_.version;
     state.counters["batch"] = static_cast<double>(bench_.operations(value_));
     if (done_)
@@ -89,6 +94,7 @@ private:
   void *data_ = nullptr;
   struct bench_counter counters_[BENCH_COUNTERS]; // of the last batch
   size_t count_ = 0;
+  int64_t allocations_ = 0; // of the last batch
   double cpu_ns_ = 0;
   uint64_t done_ = 0;
 };

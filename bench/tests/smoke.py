@@ -54,6 +54,20 @@ class Smoke(unittest.TestCase):
             self.assertIn("loop/timers/fire/n:100000", paths)
             self.assertGreaterEqual(len(paths), 14)
 
+    def test_a_provider_s_allocations_are_counted(self) -> None:
+        done = run(
+            PROVIDERS,
+            "--benchmark_format=json",
+            "--benchmark_filter=loop/(fs/stat|timers/arm)/",
+        )
+        rows = {row["name"]: row for row in results(done)["benchmarks"]}
+        libuv = rows["loop/fs/stat/flight:64/impl:libuv"]
+        if "allocations" not in libuv:
+            self.skipTest("not counted in sanitizer builds")
+        # libuv keeps a copy of each path.
+        self.assertGreaterEqual(libuv["allocations"], libuv["batch"])
+        self.assertEqual(rows["loop/timers/arm/n:1000/impl:ref"]["allocations"], 0)
+
     def test_a_wrong_answer_has_no_time_and_a_failing_exit_status(self) -> None:
         done = run([WRONG], "--benchmark_format=json")
         self.assertEqual(done.returncode, 1)

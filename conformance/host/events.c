@@ -17,7 +17,7 @@ static void emit(struct run *run, const struct op *op, const char *value,
   int err = trace_event(run->trace, op->label, op->label_length, value, length);
   if (err == -EOVERFLOW)
     run_fail(run, op, "more than %d events: the program does not end",
-             TRACE_LIMIT);
+             (int)run->trace->count);
   else if (err != 0)
     run_fail(run, op, "recording an event: %s", error_name(err));
 }

@@ -14,6 +14,7 @@ int trace_event(struct trace *trace, const char *label, size_t label_length,
                 const char *value, size_t value_length) {
   struct text *text = &trace->text;
   if (trace->count == TRACE_LIMIT) return -EOVERFLOW;
+  if (!trace->stream && text->length > TRACE_BYTES) return -EOVERFLOW;
   if (trace->stream) {
     text_clear(text);
     text_add_string(text, "{\"seq\":");
