@@ -375,7 +375,7 @@ class Run {
     this.started = 0;
     this.objects = new Map();
     this.messages = new WeakMap(); // of rejected promises
-    this.waiting = [];             // timers and immediates that were unref'd
+    this.waiting = [];             // what the loop may end without
     this.listeners = [];           // of process: [event, function]
     this.raised = 0;               // signals sent to ourselves
     this.delivered = 0;            // calls of signal listeners
@@ -451,7 +451,7 @@ function makeCall(run, bodies) {
   let count = 0;
   return (result) => {
     if (run.over) {
-      fs.writeSync(2, 'a callback came after the end of its program\n');
+      fs.writeSync(2, `a callback came after the end of program ${run.seq}\n`);
       return;
     }
     count++;
@@ -606,7 +606,10 @@ const OPERATIONS = {
     value: idOf(...TIMERS),
     perform: (run, id) => {
       const object = run.object(id);
-      if (object !== null) object.handle.refresh();
+      if (object === null) return;
+      // Node 12.8 does not wait for a timer refreshed after it fired.
+      run.waiting.push(object);
+      object.handle.refresh();
     },
   },
   'ref': {
