@@ -3,12 +3,15 @@
 
 FAKE_CONFORM picks what it does: `good` (the default), `bad`, `truncated`,
 `nothing` (says why and ends with 2), `slow` (a case a second, ends on SIGINT
-as the real one does), `stubborn` (as slow, but deaf to SIGINT), `segv`.
+as the real one does), `stubborn` (as slow, but deaf to SIGINT), `segv`, `ask`
+(loads the provider and calls plumb_answer(): 42 is right, a negative answer
+stands for a hang, and anything else fails the first case).
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import signal
@@ -55,6 +58,11 @@ def main(arguments: list[str]) -> int:
     elif options.provider:
         name = Path(options.provider).stem.removeprefix("libplumb-")
     cases = samples.bad_cases() if mode == "bad" else samples.good_cases()
+    if mode == "ask":
+        answer = ctypes.CDLL(options.provider).plumb_answer()
+        if answer != 42:
+            verdict = "timeout" if answer < 0 else "fail"
+            cases[0] = samples.result(cases[0]["id"], verdict)
     cases = _selected(cases, options.select)
     if mode == "nothing" or not cases:
         print("conform: no case is selected", file=sys.stderr)

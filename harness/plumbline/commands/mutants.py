@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from plumbline.errors import UsageError
+
+if TYPE_CHECKING:
+    from plumbline.mutants import Mutant
 
 __all__ = ["command"]
 
@@ -54,23 +59,30 @@ def command(
     names = area or areas(folder)
     if not names:
         raise UsageError("there are no mutants", place=places.short(folder))
+    by_area = {
+        name: _chosen(read_mutants(folder, name, places.short(folder)), only)
+        for name in names
+    }
+    if not any(by_area.values()):
+        raise UsageError(f"no mutant is called {' or '.join(only)}")
     catalog = read_catalog(places.corpus, places.rules)
+    for mutants in by_area.values():
+        check_cases(mutants, catalog)
     clean = read_registry(places).resolve("ref")
     workshop = Workshop(places.root / "ref", places.build)
     good = True
-    with bars() as make:
-        for name in names:
-            mutants = read_mutants(folder, name, places.short(folder))
-            if only:
-                mutants = [m for m in mutants if m.id in only]
-            if not mutants:
-                raise UsageError(f"no mutant of {name} is called "
-                                 f"{' or '.join(only)}")
-            check_cases(mutants, catalog)
+    for name, mutants in by_area.items():
+        if not mutants:
+            continue
+        with bars() as make:
             verdicts = judge_mutants(
                 places, mutants, workshop, clean, [name] if full else (),
                 timeout, make(f"{name} mutants"),
             )
-            print_matrix(output(), verdicts)
-            good = good and all(v.killed and not v.missed for v in verdicts)
+        print_matrix(output(), verdicts)
+        good = good and all(v.killed and not v.missed for v in verdicts)
     return 0 if good else 1
+
+
+def _chosen(mutants: list[Mutant], only: tuple[str, ...]) -> list[Mutant]:
+    return [m for m in mutants if not only or m.id in only]
