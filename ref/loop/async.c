@@ -18,7 +18,6 @@
  */
 #include "internal.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 void pl_async_init(struct pl_loop *loop, struct pl_async *async,
@@ -41,7 +40,7 @@ static void push(struct pl_loop *loop, struct pl_async *async) {
 
 static bool on_own_thread(struct pl_loop *loop) {
   return atomic_load_explicit(&loop->owner, memory_order_relaxed) ==
-         (uintptr_t)pthread_self();
+         pl__this_thread();
 }
 
 int pl_async_send(struct pl_async *async) {

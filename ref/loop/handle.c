@@ -57,6 +57,10 @@ static bool is_handle(const struct pl_object *object) {
 
 int pl_handle_stop(void *handle) {
   struct pl_object *object = handle;
+  if (object->kind == PL_OBJECT_TIMER) { /* the one that is stopped often */
+    pl__timer_stop(handle);
+    return 0;
+  }
   if (!is_handle(object) || object->kind == PL_OBJECT_ASYNC) return PL_EINVAL;
   stop(object);
   return 0;

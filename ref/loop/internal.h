@@ -14,6 +14,7 @@
 #ifndef PLUMB_LOOP_INTERNAL_H
 #define PLUMB_LOOP_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -166,6 +167,12 @@ static inline void pl__deactivate(struct pl_object *handle) {
 
 void pl__run_closing(struct pl_loop *loop);
 
+static inline void pl__timer_stop(struct pl_timer *timer) {
+  if (!(timer->head.flags & PL__ACTIVE)) return;
+  pl__wheel_remove(&timer->head.loop->wheel, timer);
+  pl__deactivate(&timer->head);
+}
+
 /* -- loop.c -------------------------------------------------------------- */
 
 /* Allocates, changes (block) or frees (size 0) the loop's memory. */
@@ -178,6 +185,15 @@ static inline void pl__refresh_time(struct pl_loop *loop) {
   if (loop->time_calls == loop->calls) return;
   loop->time_calls = loop->calls;
   pl_loop_update_time(loop);
+}
+
+/* A number that no other living thread has. */
+static inline uintptr_t pl__this_thread(void) {
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+  return (uintptr_t)__builtin_thread_pointer();
+#else
+  return (uintptr_t)pthread_self();
+#endif
 }
 
 /* Ends a poll that blocks; any thread, async-signal-safe. */
@@ -204,7 +220,6 @@ int pl__poll_timeout(struct pl_loop *loop);                   /* run.c */
 
 /* -- stopping and ending, by kind ---------------------------------------- */
 
-void pl__timer_stop(struct pl_timer *timer);
 void pl__watcher_stop(struct pl_watcher *watcher);
 void pl__poll_stop(struct pl_poll *poll);
 void pl__poll_release(struct pl_poll *poll);

@@ -12,7 +12,6 @@
 #include "internal.h"
 
 #include <limits.h>
-#include <pthread.h>
 
 /* Pending calls that a poll phase caused run right behind it, but not for
  * ever: a call that defers itself again must not starve the loop. */
@@ -85,7 +84,7 @@ static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
 int pl_loop_run(struct pl_loop *loop, enum pl_loop_mode mode) {
   if (loop->running) return PL_EBUSY;
   loop->running = true;
-  atomic_store_explicit(&loop->owner, (uintptr_t)pthread_self(),
+  atomic_store_explicit(&loop->owner, pl__this_thread(),
                         memory_order_relaxed);
   loop->calls++; /* the caller may have taken its time since the last run */
   int result = pl_loop_alive(loop);

@@ -49,12 +49,6 @@ int pl_timer_again(struct pl_timer *timer) {
   return 0;
 }
 
-void pl__timer_stop(struct pl_timer *timer) {
-  if (!(timer->head.flags & PL__ACTIVE)) return;
-  pl__wheel_remove(&timer->head.loop->wheel, timer);
-  pl__deactivate(&timer->head);
-}
-
 static void fire(struct pl_timer *timer) {
   struct pl_loop *loop = timer->head.loop;
   if (timer->head.word != 0)

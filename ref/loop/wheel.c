@@ -11,8 +11,20 @@
 
 #include <assert.h>
 
+struct level {
+  unsigned shift; /* of its digit within a time */
+  unsigned slots;
+  unsigned first; /* slot */
+};
+
+static const struct level levels[PL__WHEEL_LEVELS] = {
+    {.shift = 0, .slots = 1024, .first = 0},
+    {.shift = 10, .slots = 256, .first = 1024},
+    {.shift = 18, .slots = 256, .first = 1280},
+    {.shift = 26, .slots = 64, .first = 1536}};
+
 /* ---------------------------------------------------------------------- */
-/* Bit sets of 256                                                        */
+/* Bit sets                                                               */
 
 static void bit_set(uint64_t *words, unsigned bit) {
   words[bit / 64] |= UINT64_C(1) << (bit % 64);
@@ -26,13 +38,14 @@ static bool bit_test(const uint64_t *words, unsigned bit) {
   return (words[bit / 64] >> (bit % 64)) & 1;
 }
 
-/* The first set bit from `from` on, or PL__WHEEL_SLOTS. */
-static unsigned bit_next(const uint64_t *words, unsigned from) {
-  if (from >= PL__WHEEL_SLOTS) return PL__WHEEL_SLOTS;
+/* The first set bit from `from` on and before `end`, which is a multiple of
+ * 64; or `end`. */
+static unsigned bit_next(const uint64_t *words, unsigned from, unsigned end) {
+  if (from >= end) return end;
   unsigned i = from / 64;
   uint64_t word = words[i] & (~UINT64_C(0) << (from % 64));
   while (word == 0) {
-    if (++i == PL__WHEEL_WORDS) return PL__WHEEL_SLOTS;
+    if (++i == end / 64) return end;
     word = words[i];
   }
   return i * 64 + (unsigned)__builtin_ctzll(word);
@@ -41,14 +54,31 @@ static unsigned bit_next(const uint64_t *words, unsigned from) {
 /* ---------------------------------------------------------------------- */
 /* Where a timer stands                                                   */
 
-static unsigned digit(uint64_t time, unsigned level) {
-  return (unsigned)(time >> (8 * level)) & (PL__WHEEL_SLOTS - 1);
+/* The slot of a level to which a time belongs. */
+static unsigned slot_at(const struct level *level, uint64_t time) {
+  return level->first +
+         ((unsigned)(time >> level->shift) & (level->slots - 1));
 }
 
-/* The time at which the slot `bit` of `level` begins, seen from `base`. */
-static uint64_t slot_start(uint64_t base, unsigned level, unsigned bit) {
-  unsigned shift = 8 * level;
-  return ((base >> shift >> 8 << 8) | bit) << shift;
+/* The first slot from `from` on, of a level, that may hold something; the
+ * level's end when there is none. */
+static unsigned slot_next(const struct pl__wheel *wheel,
+                          const struct level *level, unsigned from) {
+  return bit_next(wheel->filled, from, level->first + level->slots);
+}
+
+/* The time at which a slot of a level begins, seen from `base`. */
+static uint64_t slot_start(const struct level *level, uint64_t base,
+                           unsigned slot) {
+  uint64_t span = (uint64_t)level->slots << level->shift;
+  return (base & ~(span - 1)) | (uint64_t)(slot - level->first)
+                                    << level->shift;
+}
+
+static const struct level *level_for(uint64_t differ) {
+  const struct level *level = levels;
+  while (differ >> level->shift >= level->slots) level++;
+  return level;
 }
 
 static struct pl_timer *timer_of(struct pl_link *link) {
@@ -59,82 +89,81 @@ static uint64_t order_of(const struct pl_link *link) {
   return PL__OWNER(link, const struct pl_timer, head.link)->order;
 }
 
-/* Appends the timer to the slot for its due time. */
-static void place(struct pl__wheel *wheel, struct pl_timer *timer) {
+/* Appends the timer to the slot for its due time. Returns what was the last
+ * there. */
+static struct pl_link *append(struct pl__wheel *wheel,
+                              struct pl_timer *timer) {
   assert(timer->due >= wheel->base);
   uint64_t differ = timer->due ^ wheel->base;
-  struct pl_link *link = &timer->head.link;
-  if (differ >> 32 != 0) {
-    pl__list_append(&wheel->far, link);
-    return;
+  struct pl_link *list = &wheel->far;
+  if (differ >> 32 == 0) {
+    unsigned slot = slot_at(level_for(differ), timer->due);
+    bit_set(wheel->filled, slot);
+    list = &wheel->slot[slot];
   }
-  unsigned level =
-      differ < 256 ? 0 : (63u - (unsigned)__builtin_clzll(differ)) / 8;
-  unsigned bit = digit(timer->due, level);
-  struct pl_link *slot = &wheel->slot[level][bit];
-  if (level == 0 && !pl__list_empty(slot) &&
-      order_of(slot->prev) > timer->order)
-    bit_set(wheel->mixed, bit);
-  bit_set(wheel->filled[level], bit);
-  pl__list_append(slot, link);
+  struct pl_link *last = list->prev;
+  pl__list_append(list, &timer->head.link);
+  return last == list ? NULL : last;
+}
+
+/* Appends a timer that was started earlier, maybe earlier than the last. */
+static void append_again(struct pl__wheel *wheel, struct pl_timer *timer) {
+  const struct pl_link *last = append(wheel, timer);
+  if (last != NULL && order_of(last) > timer->order &&
+      (timer->due ^ wheel->base) < PL__WHEEL_NEAR)
+    bit_set(wheel->mixed, slot_at(levels, timer->due));
 }
 
 void pl__wheel_init(struct pl__wheel *wheel, uint64_t base) {
   *wheel = (struct pl__wheel){.base = base};
-  for (unsigned level = 0; level < PL__WHEEL_LEVELS; level++)
-    for (unsigned bit = 0; bit < PL__WHEEL_SLOTS; bit++)
-      pl__link_init(&wheel->slot[level][bit]);
+  for (unsigned slot = 0; slot < PL__WHEEL_SLOTS; slot++)
+    pl__link_init(&wheel->slot[slot]);
   pl__link_init(&wheel->far);
 }
 
 void pl__wheel_add(struct pl__wheel *wheel, struct pl_timer *timer) {
   timer->order = wheel->starts++;
   wheel->count++;
-  place(wheel, timer);
+  append(wheel, timer);
 }
 
-void pl__wheel_move(struct pl__wheel *wheel, struct pl_timer *timer,
-                    uint64_t due) {
-  bool later = due > timer->due;
+void pl__wheel_advance(struct pl__wheel *wheel, struct pl_timer *timer,
+                       uint64_t due) {
+  pl__list_cut(&timer->head.link);
   timer->due = due;
   timer->order = wheel->starts++;
-  /* Later: its present slot comes up earlier and will pass it on. The same
-   * time is not "later": the timer must go behind its equals at once. */
-  if (later) return;
-  pl__list_cut(&timer->head.link);
-  place(wheel, timer);
+  append(wheel, timer);
 }
 
 /* ---------------------------------------------------------------------- */
 /* Moving on                                                              */
 
-/* Places every timer of a list anew. */
+/* Appends every timer of a list anew. */
 static void deal_out(struct pl__wheel *wheel, struct pl_link *list) {
   struct pl_link waiting;
   pl__list_move(list, &waiting);
   for (struct pl_link *link = waiting.next, *next; link != &waiting;
        link = next) {
     next = link->next;
-    place(wheel, timer_of(link));
+    append_again(wheel, timer_of(link));
   }
 }
 
-/* Makes the slot at `base` hold only what is due, in start order. Returns the
+/* Makes the slot at `base` begin with what is due, in start order. Returns the
  * first, or NULL. */
-static struct pl_timer *settle(struct pl__wheel *wheel) {
-  unsigned bit = digit(wheel->base, 0);
-  struct pl_link *slot = &wheel->slot[0][bit];
-  if (bit_test(wheel->mixed, bit)) {
-    pl__list_sort(slot, order_of);
-    bit_clear(wheel->mixed, bit);
+static struct pl_timer *settle(struct pl__wheel *wheel, unsigned slot) {
+  struct pl_link *list = &wheel->slot[slot];
+  if (bit_test(wheel->mixed, slot)) {
+    pl__list_sort(list, order_of);
+    bit_clear(wheel->mixed, slot);
   }
-  while (!pl__list_empty(slot)) {
-    struct pl_timer *timer = timer_of(slot->next);
+  while (!pl__list_empty(list)) {
+    struct pl_timer *timer = timer_of(list->next);
     if (timer->due == wheel->base) return timer;
     pl__list_cut(&timer->head.link);
-    place(wheel, timer);
+    append_again(wheel, timer);
   }
-  bit_clear(wheel->filled[0], bit);
+  bit_clear(wheel->filled, slot);
   return NULL;
 }
 
@@ -156,15 +185,16 @@ static bool enter_far(struct pl__wheel *wheel, uint64_t now) {
 /* Level 0 is empty from `base` on: enters the next slot of a higher level that
  * may hold something and begins by `now`. */
 static bool enter_next(struct pl__wheel *wheel, uint64_t now) {
-  for (unsigned level = 1; level < PL__WHEEL_LEVELS; level++) {
-    unsigned bit =
-        bit_next(wheel->filled[level], digit(wheel->base, level) + 1);
-    if (bit == PL__WHEEL_SLOTS) continue;
-    uint64_t start = slot_start(wheel->base, level, bit);
+  for (unsigned i = 1; i < PL__WHEEL_LEVELS; i++) {
+    const struct level *level = &levels[i];
+    unsigned slot =
+        slot_next(wheel, level, slot_at(level, wheel->base) + 1);
+    if (slot == level->first + level->slots) continue;
+    uint64_t start = slot_start(level, wheel->base, slot);
     if (start > now) return false;
     wheel->base = start;
-    bit_clear(wheel->filled[level], bit);
-    deal_out(wheel, &wheel->slot[level][bit]);
+    bit_clear(wheel->filled, slot);
+    deal_out(wheel, &wheel->slot[slot]);
     return true;
   }
   return enter_far(wheel, now);
@@ -172,15 +202,15 @@ static bool enter_next(struct pl__wheel *wheel, uint64_t now) {
 
 struct pl_timer *pl__wheel_seek(struct pl__wheel *wheel, uint64_t now) {
   while (wheel->base <= now && wheel->count != 0) {
-    unsigned bit = bit_next(wheel->filled[0], digit(wheel->base, 0));
-    if (bit == PL__WHEEL_SLOTS) {
+    unsigned slot = slot_next(wheel, levels, slot_at(levels, wheel->base));
+    if (slot == PL__WHEEL_NEAR) {
       if (!enter_next(wheel, now)) break;
       continue;
     }
-    uint64_t tick = slot_start(wheel->base, 0, bit);
+    uint64_t tick = slot_start(levels, wheel->base, slot);
     if (tick > now) break;
     wheel->base = tick;
-    struct pl_timer *timer = settle(wheel);
+    struct pl_timer *timer = settle(wheel, slot);
     if (timer != NULL) return timer;
   }
   if (now > wheel->base) wheel->base = now;
@@ -190,8 +220,8 @@ struct pl_timer *pl__wheel_seek(struct pl__wheel *wheel, uint64_t now) {
 /* ---------------------------------------------------------------------- */
 /* Looking ahead                                                          */
 
-/* The least due time of a list and `least`; UINT64_MAX patience runs out
- * never. Returns false when patience ran out. */
+/* Lowers `least` to the least due time of a list. Returns false when patience
+ * ran out. */
 static bool look_at(const struct pl_link *list, uint64_t *least,
                     size_t *patience) {
   for (const struct pl_link *link = list->next; link != list;
@@ -206,14 +236,16 @@ static bool look_at(const struct pl_link *list, uint64_t *least,
 uint64_t pl__wheel_next(const struct pl__wheel *wheel, size_t patience) {
   uint64_t least = UINT64_MAX;
   if (wheel->count == 0) return least;
-  for (unsigned level = 0; level < PL__WHEEL_LEVELS; level++) {
-    unsigned bit = digit(wheel->base, level) + (level != 0);
-    for (; (bit = bit_next(wheel->filled[level], bit)) != PL__WHEEL_SLOTS;
-         bit++) {
-      uint64_t start = slot_start(wheel->base, level, bit);
+  for (unsigned i = 0; i < PL__WHEEL_LEVELS; i++) {
+    const struct level *level = &levels[i];
+    unsigned slot = slot_at(level, wheel->base) + (i != 0);
+    while ((slot = slot_next(wheel, level, slot)) !=
+           level->first + level->slots) {
+      uint64_t start = slot_start(level, wheel->base, slot);
       /* Whoever stands in this slot or behind it is not due before `start`. */
       if (start >= least) return least;
-      if (!look_at(&wheel->slot[level][bit], &least, &patience)) return start;
+      if (!look_at(&wheel->slot[slot], &least, &patience)) return start;
+      slot++;
     }
   }
   look_at(&wheel->far, &least, &(size_t){SIZE_MAX});

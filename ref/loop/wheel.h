@@ -2,25 +2,26 @@
 /*
  * wheel.h: a hierarchical timing wheel that knows who is due next.
  *
- *   level 0   256 slots of 1 ms      the 256 ms around `base`
- *   level 1   256 slots of 256 ms    the 65 s around `base`
- *   level 2   256 slots of 65.5 s
- *   level 3   256 slots of 4.66 h
- *   far       one list               beyond 2^32 ms
+ *   level 0   1024 slots of 1 ms     the second around `base`
+ *   level 1    256 slots of 1.02 s   the 4 minutes around `base`
+ *   level 2    256 slots of 4.4 min
+ *   level 3     64 slots of 18.6 h
+ *   far        one list              beyond 2^32 ms
  *
  * A timer stands where its due time first differs from `base`, seen as digits
- * to base 256: at that digit's level, in the slot of its digit. Thus all timers
- * of one due time stand in one slot, in the order of their arrival, and a slot
- * is dealt out to the level below when `base` enters it. Arming, cancelling
- * and re-arming are O(1), firing is O(1) amortised (at most four moves).
+ * of 10, 8, 8 and 6 bits: at that digit's level, in the slot of its digit. Thus
+ * all timers of one due time stand in one slot, in the order of their arrival,
+ * and a slot is dealt out to the levels below when `base` enters it. Arming,
+ * cancelling and re-arming are O(1), firing is O(1) amortised (at most four
+ * moves; most timers are shorter than a second and are not moved at all).
  *
  * Two things are put off, each at the price of a look when its slot comes up:
- *  - A timer that is started again for a later time stays where it is ("lazy")
- *    and is moved only then: re-arming touches one cache line.
+ *  - A timer that is started again, for the same time or a later one, stays
+ *    where it is ("lazy"): re-arming touches one cache line.
  *  - A slot's bit stays set when its last timer leaves.
- * Because a lazy timer arrives late in its slot, arrival is no longer start
- * order; the append that breaks the order marks the slot as mixed, and a mixed
- * slot is sorted before it fires.
+ * Because of lazy timers the order in a slot may not be start order. Whoever
+ * may break it on level 0 marks the slot as mixed, and a mixed slot is sorted
+ * before it fires; dealing out a slot of a higher level finds the breaks.
  *
  * A binary heap (libuv's way) was rejected: 8 to 50 times slower from 10^3 to
  * 10^6 timers, one cache miss per level of the heap.
@@ -32,17 +33,19 @@
 
 enum {
   PL__WHEEL_LEVELS = 4,
-  PL__WHEEL_SLOTS = 256,
+  PL__WHEEL_NEAR = 1024, /* slots of level 0 */
+  PL__WHEEL_SLOTS = 1024 + 256 + 256 + 64,
   PL__WHEEL_WORDS = PL__WHEEL_SLOTS / 64
 };
 
+/* The slots and bits of all levels stand one behind the other. */
 struct pl__wheel {
   uint64_t base;   /* ms; no timer is due before it */
   uint64_t starts; /* start orders given so far */
   size_t count;    /* timers in it */
-  uint64_t filled[PL__WHEEL_LEVELS][PL__WHEEL_WORDS]; /* may hold something */
-  uint64_t mixed[PL__WHEEL_WORDS]; /* level 0: not in start order */
-  struct pl_link slot[PL__WHEEL_LEVELS][PL__WHEEL_SLOTS];
+  uint64_t filled[PL__WHEEL_WORDS];     /* may hold something */
+  uint64_t mixed[PL__WHEEL_NEAR / 64];  /* may not be in start order */
+  struct pl_link slot[PL__WHEEL_SLOTS];
   struct pl_link far;
 };
 
@@ -53,9 +56,24 @@ void pl__wheel_init(struct pl__wheel *wheel, uint64_t base);
  * before `base`; it gets the next start order. */
 void pl__wheel_add(struct pl__wheel *wheel, struct pl_timer *timer);
 
+/* The same for a timer that stands in the wheel: to an earlier time. */
+void pl__wheel_advance(struct pl__wheel *wheel, struct pl_timer *timer,
+                       uint64_t due);
+
 /* Gives a timer of the wheel another due time and the next start order. */
-void pl__wheel_move(struct pl__wheel *wheel, struct pl_timer *timer,
-                    uint64_t due);
+static inline void pl__wheel_move(struct pl__wheel *wheel,
+                                  struct pl_timer *timer, uint64_t due) {
+  if (due < timer->due) {
+    pl__wheel_advance(wheel, timer, due);
+    return;
+  }
+  timer->due = due;
+  timer->order = wheel->starts++;
+  if ((due ^ wheel->base) >= PL__WHEEL_NEAR) return;
+  /* It may stand in that very slot, and now belongs at its end. */
+  unsigned slot = (unsigned)due & (PL__WHEEL_NEAR - 1);
+  wheel->mixed[slot / 64] |= UINT64_C(1) << (slot % 64);
+}
 
 /* Takes a timer of the wheel out of it. */
 static inline void pl__wheel_remove(struct pl__wheel *wheel,

@@ -44,7 +44,9 @@ struct cell {
 struct bench {
   FILE *to;
   const struct io_bench_options *options;
-  uint64_t deadline_ns, descriptors;
+  uint64_t deadline_ns; // no new round after this
+  uint64_t end_ns;      // no run lives longer
+  uint64_t descriptors;
   size_t blocks_left; // load x size, for the share of the budget
   bool first;
   int failed;
@@ -122,10 +124,23 @@ static void skip_all(struct cell *cells, const char *why) {
     if (cells[i].rounds == 0) skip(&cells[i], why);
 }
 
+// Whole seconds that a run may take; 0 when there are none.
+static unsigned seconds_left(const struct bench *b) {
+  uint64_t now = now_ns();
+  uint64_t left = now < b->end_ns ? (b->end_ns - now) / 1000000000u : 0;
+  return left < 10 ? (unsigned)left : 10;
+}
+
 static void run_cell(struct bench *b, struct cell *cell) {
   struct io_result r;
-  if (cell->skipped[0]) return;
-  int error = io_run_apart(&cell->plan, 10, &r);
+  unsigned limit = seconds_left(b);
+  if (cell->skipped[0] || (limit == 0 && cell->rounds > 0)) return;
+  if (limit == 0) {
+    skip(cell, "the time of the benchmark is over");
+    return;
+  }
+  int error = io_run_apart(&cell->plan, limit, &r);
+  if (error == -ETIMEDOUT && cell->rounds > 0) return;
   if (error) {
     skip(cell, r.trouble[0] ? r.trouble : strerror(-error));
     // Too many threads is the machine's limit, anything else is a fault.
@@ -251,11 +266,12 @@ static void context(struct bench *b) {
 }
 
 int io_bench(FILE *to, const struct io_bench_options *options) {
-  uint64_t seconds = options->quick ? 7 : 45;
+  uint64_t second = 1000000000u, now = now_ns();
   struct bench b = {
       .to = to,
       .options = options,
-      .deadline_ns = now_ns() + seconds * 1000000000u,
+      .deadline_ns = now + (options->quick ? 6 : 45) * second,
+      .end_ns = now + (options->quick ? 9 : 57) * second,
       .descriptors = io_raise_descriptors(),
       .blocks_left = 2 * options->size_count,
       .first = true,

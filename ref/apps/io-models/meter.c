@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define IO_NOISE_NS 50000u    // shorter is the clocks, not sleep
 #define IO_ASLEEP_NS 1000000u // shorter is the scheduler, not the model
 
 uint64_t io_span_end(struct io_meter *m, struct io_span s) {
@@ -20,7 +19,7 @@ uint64_t io_span_end(struct io_meter *m, struct io_span s) {
   uint64_t from = s.mono_ns > *m->begin_ns ? s.mono_ns : *m->begin_ns;
   uint64_t wall = now > from ? now - from : 0;
   uint64_t asleep = wall > cpu ? wall - cpu : 0;
-  if (asleep < IO_NOISE_NS) return cpu;
+  if (io_switches() == s.switches) return cpu;
   m->wait_ns += asleep;
   if (asleep >= IO_ASLEEP_NS) m->waited++;
   return cpu;
@@ -52,6 +51,12 @@ void io_meter_add(struct io_meter *into, const struct io_meter *from) {
   into->cpu_ns += from->cpu_ns;
   into->switches += from->switches;
   into->forced += from->forced;
+}
+
+uint64_t io_switches(void) {
+  struct rusage r;
+  getrusage(RUSAGE_THREAD, &r);
+  return (uint64_t)r.ru_nvcsw;
 }
 
 static struct io_moment moment(clockid_t cpu, int who) {

@@ -67,9 +67,10 @@ struct io_meter {
   struct io_moment first;
 };
 
-// The two clocks at the entry of a call.
+// A thread at the entry of a call.
 struct io_span {
   uint64_t mono_ns, cpu_ns;
+  uint64_t switches; // voluntary ones, so far
 };
 
 static inline uint64_t io_clock(clockid_t id) {
@@ -90,15 +91,20 @@ static inline bool io_measured(const struct io_meter *m) {
   return io_meter_phase(m) == IO_MEASURE;
 }
 
+uint64_t io_switches(void); // voluntary, of this thread
+
 static inline struct io_span io_span_begin(const struct io_meter *m) {
-  struct io_span s = {0, 0};
+  struct io_span s = {0, 0, 0};
   if (!m->timed) return s;
+  s.switches = io_switches();
   s.mono_ns = io_clock(CLOCK_MONOTONIC);
   s.cpu_ns = io_clock(CLOCK_THREAD_CPUTIME_ID);
   return s;
 }
 
 // Adds the time asleep inside the call; returns the CPU time of the call.
+// Off the CPU is not asleep: a thread that was pushed off by another one
+// has not waited for data. It slept when it gave the CPU away itself.
 uint64_t io_span_end(struct io_meter *m, struct io_span s);
 
 void io_meter_start(struct io_meter *m, const _Atomic(int) *phase,

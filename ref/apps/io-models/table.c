@@ -40,8 +40,8 @@ static const struct row rows[] = {
 struct finding {
   struct io_plan plan;
   struct io_result paced, copy;
-  double asleep;   // share of the silence asleep in a call
-  double own_work; // share of the silence spent on own work
+  double asleep;   // share of the run asleep in a call
+  double own_work; // share of the run spent on own work
   double by_hand;  // share of the bytes that own calls brought
   double cpu;      // ns of own CPU per KiB, without verifying
   double asks;     // calls before the data was there, per round
@@ -97,16 +97,15 @@ static const char *between(double value, double low, double high,
 static void judge(struct finding *f, double yardstick) {
   const struct io_meter *user = &f->paced.user;
   uint64_t rounds = f->plan.total / f->plan.n;
-  uint64_t silence = f->paced.silence_ns * user->threads;
-  f->asleep = per(user->wait_ns, silence);
-  f->own_work = per(user->work_ns, silence);
+  f->asleep = per(user->wait_ns, user->lived_ns);
+  f->own_work = per(user->work_ns, user->lived_ns);
   f->asks = per(user->vain + user->waited, rounds);
   f->told = per(user->told, rounds);
   f->by_hand = per(f->copy.user.copied, f->copy.bytes);
   f->cpu = cpu_per_kib(&f->copy);
   f->measured.waiting = between(f->asleep, 0.2, 0.6, "free", "blocks");
-  f->measured.asking = f->asks >= 1   ? "asks"
-                       : f->told >= 1 ? "told"
+  f->measured.asking = f->asks >= 0.5   ? "asks"
+                       : f->told >= 0.5 ? "told"
                                       : "unclear";
   double cost = f->by_hand > 0.9 ? 1 : f->cpu / yardstick;
   f->measured.copying = between(cost, 0.4, 0.5, "free", "blocks");
