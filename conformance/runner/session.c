@@ -230,6 +230,7 @@ static void take(struct pl_answer *answer, struct pl_run *run) {
   switch (answer->kind) {
   case PL_ANSWER_EVENTS:
     run->kind = PL_RUN_TRACE;
+    json_decref(run->events); /* a streamed run has begun a list */
     run->events = json_incref(answer->events);
     break;
   case PL_ANSWER_EVENT:

@@ -142,7 +142,7 @@ static bool misbehave(const struct request *request) {
     exit(3);
   }
   if (is_mode("late-answer"))
-    sleep_ms(600);
+    sleep_ms(1400);
   if (is_mode("chatter"))
     say("debug: about to run");
   if (is_mode("empty-line"))

@@ -54,7 +54,7 @@ void drive_corpus(const struct drive_case *cases, size_t count) {
     pl_text_format(
         &text,
         "{\"kind\":\"case\",\"id\":\"%s\",\"rule\":\"LOOP-X-1\","
-        "\"area\":\"loop\",\"topic\":\"x\",\"timeout_ms\":300,"
+        "\"area\":\"loop\",\"topic\":\"x\",\"timeout_ms\":800,"
         "\"program\":{\"main\":%s},\"expect\":%s,\"hash\":\"%016zx\","
         "\"source\":{\"file\":\"x.yaml\",\"line\":%zu}%s%s}\n",
         cases[i].id, cases[i].program, cases[i].expect, i, i + 1,
