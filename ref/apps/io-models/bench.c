@@ -47,7 +47,7 @@ struct bench {
   uint64_t deadline_ns; // no new round after this
   uint64_t end_ns;      // no run lives longer
   uint64_t descriptors;
-  size_t blocks_left; // load x size, for the share of the budget
+  uint64_t weight_left; // of the blocks (load x size) still to run
   bool first;
   int failed;
 };
@@ -77,6 +77,11 @@ static void keep(struct cell *cell, const struct io_result *r) {
   cell->rounds++;
   cell->digest = r->digest;
   memcpy(cell->engine, r->engine, sizeof cell->engine);
+}
+
+// A block's claim on the budget: connecting N descriptors takes its time.
+static uint64_t weight(uint32_t n) {
+  return 1 + n / 1000;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -159,7 +164,8 @@ static void run_rounds(struct bench *b, struct cell *cells) {
     skip_all(cells, "the time of the benchmark is over");
     return;
   }
-  uint64_t share = (b->deadline_ns - start) / b->blocks_left;
+  uint64_t share = (b->deadline_ns - start) / b->weight_left *
+                   weight(cells->plan.n);
   unsigned most = b->options->quick ? 3 : IO_ROUNDS_MAX;
   for (unsigned round = 0; round < most; round++) {
     for (unsigned i = 0; i < IO_MODELS; i++)
@@ -248,7 +254,7 @@ static void block(struct bench *b, uint32_t n, enum io_load load) {
   for (unsigned i = 0; i < IO_MODELS; i++)
     (b->options->json ? print_json : print_text)(b, &cells[i]);
   fflush(b->to);
-  b->blocks_left--;
+  b->weight_left -= weight(n);
 }
 
 static const char text_heading[] =
@@ -273,9 +279,10 @@ int io_bench(FILE *to, const struct io_bench_options *options) {
       .deadline_ns = now + (options->quick ? 6 : 45) * second,
       .end_ns = now + (options->quick ? 9 : 57) * second,
       .descriptors = io_raise_descriptors(),
-      .blocks_left = 2 * options->size_count,
       .first = true,
   };
+  for (size_t i = 0; i < options->size_count; i++)
+    b.weight_left += 2 * weight(options->sizes[i]);
   if (options->json)
     context(&b);
   else

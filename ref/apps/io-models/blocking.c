@@ -76,7 +76,8 @@ static int run(struct io_task *task, struct io_meter *user) {
   int error;
   uint32_t running = readers_start(task, readers, &started, &error);
   if (running == n) {
-    while (atomic_load(&started) < n) nanosleep(&(struct timespec){0, 200000}, NULL);
+    while (atomic_load(&started) < n)
+      nanosleep(&(struct timespec){0, 200000}, NULL);
     io_task_begin(task, user);
   } else {
     char what[64];

@@ -114,7 +114,8 @@ struct io_memory io_memory_now(void) {
   m.anonymous = kernel_value("/proc/self/smaps_rollup", "Anonymous");
   m.address_space = kernel_value("/proc/self/status", "VmSize");
   m.kernel_stack = kernel_value("/proc/meminfo", "KernelStack");
-  m.kernel_bytes = m.kernel_stack + kernel_value("/proc/meminfo", "SUnreclaim") +
+  m.kernel_bytes = m.kernel_stack +
+                   kernel_value("/proc/meminfo", "SUnreclaim") +
                    kernel_value("/proc/meminfo", "PageTables");
   return m;
 }

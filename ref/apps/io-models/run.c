@@ -146,7 +146,8 @@ static void print_calls(FILE *to, const struct io_meter *m, bool measured) {
 }
 
 static void print_meter(FILE *to, const struct io_meter *m) {
-#define FIELD(name) fprintf(to, "\"%s\":%llu,", #name, (unsigned long long)m->name)
+#define FIELD(name)                                                            \
+  fprintf(to, "\"%s\":%llu,", #name, (unsigned long long)m->name)
   fprintf(to, "{\"threads\":%u,", m->threads);
   FIELD(lived_ns);
   FIELD(cpu_ns);

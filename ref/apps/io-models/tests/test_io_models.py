@@ -86,7 +86,9 @@ def needs_strace() -> str:
 
 @each_engine
 @pytest.mark.parametrize("mode", [[], ["--work"], ["--timed", "--sparse", "3"]])
-def test_every_model_does_the_same_work(engine: str, mode: list[str]) -> None:
+def test_every_model_does_the_same_work(
+    engine: str, mode: list[str]
+) -> None:
     """Messages that come in two parts are verified, by every model alike."""
     if TSAN and engine == "signal" and mode == ["--work"]:
         pytest.skip("the thread sanitizer loses queued signals")
@@ -200,7 +202,7 @@ def test_raw_counters_carry_the_verdicts(table: list[Json]) -> None:
 
 @queued_signals
 def test_only_polling_asks_more_when_it_waits_longer() -> None:
-    """Four times the silence: four times the questions, but for polling only."""
+    """Four times the silence, four times the questions: polling only."""
     def asks(engine: str, silence: int) -> int:
         result = run(
             engine, "--work", "--timed", "--messages", "8",
@@ -303,7 +305,8 @@ def children(pid: int) -> list[int]:
 def test_a_feeder_that_dies_is_an_error_and_not_a_hang(engine: str) -> None:
     """All streams end early: the run says so, and leaves nobody behind."""
     lab = subprocess.Popen(
-        [LAB, *ENGINES[engine], "--n", "5", "--messages", "3", "--silence-ms", "9000"],
+        [LAB, *ENGINES[engine], "--n", "5", "--messages", "3",
+         "--silence-ms", "9000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
     for _ in range(200):
@@ -342,13 +345,15 @@ def test_sizes_that_do_not_fit_are_named() -> None:
     assert len(small) == len(large) == 10
     assert all("error_occurred" not in e for e in small)
     for entry in large:
-        assert entry["error_message"] == "needs 1064 descriptors, the limit is 200"
+        assert entry["error_message"] == (
+            "needs 1064 descriptors, the limit is 200"
+        )
 
 
 def test_too_many_threads_are_an_error_that_names_the_thread() -> None:
     """The threads that did start are ended; nothing hangs."""
     if SANITIZED:
-        pytest.skip("a sanitizer needs more address space than this test leaves")
+        pytest.skip("a sanitizer needs more address space than that")
     done = start(
         ["--model", "blocking", "--n", "3000"],
         before=limit(resource.RLIMIT_AS, 150 << 20),
