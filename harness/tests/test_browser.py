@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""The report in a real browser, opened from disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import samples
+
+from plumbline.catalog import read_catalog
+from plumbline.places import Places, find_places
+from plumbline.report import write_report
+from plumbline.results import read_many
+
+IO = "loop/check/immediate-before-timeout-inside-io"
+MAIN = "loop/check/unordered-from-main"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("browser")
+    places = Places(find_places().root, samples.write_build(folder / "build"))
+    index = write_report(
+        read_catalog(places.corpus, places.rules),
+        read_many(samples.write_results(folder / "results")),
+        folder / "report", places,
+    )
+    return index.as_uri()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="python3-selenium is not installed"
+    )
+    service = pytest.importorskip("selenium.webdriver.chrome.service")
+    browser = shutil.which("chromium")
+    driver = shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("chromium and chromium-driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for word in ("--headless", "--no-sandbox", "--disable-gpu",
+                 "--disable-dev-shm-usage", "--window-size=1280,1000"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    session = webdriver.Chrome(service=service.Service(driver),
+                               options=options)
+    yield session
+    session.quit()
+
+
+@pytest.fixture()
+def browser(chromium: Any, page: str) -> Iterator[Any]:
+    """The report, freshly opened; no complaint in its console at the end."""
+    chromium.get("about:blank")
+    chromium.get(page)
+    yield chromium
+    log = [entry for entry in chromium.get_log("browser")
+           if entry["level"] != "INFO"]
+    assert log == []
+
+
+def _find(browser: Any, selector: str) -> Any:
+    return browser.find_element("css selector", selector)
+
+
+def _shown(browser: Any) -> list[str]:
+    """The ids of the cases in view."""
+    value: list[str] = browser.execute_script(
+        "return [...document.querySelectorAll('#cases tr.case')]"
+        ".filter(r => r.offsetParent).map(r => r.dataset.id)"
+    )
+    return value
+
+
+def _choose(browser: Any, box: str, value: str) -> None:
+    browser.execute_script(
+        "const s = document.getElementById(arguments[0]);"
+        "s.value = arguments[1];"
+        "s.dispatchEvent(new Event('input', {bubbles: true}));", box, value)
+
+
+def _press(browser: Any, key: str) -> None:
+    browser.switch_to.active_element.send_keys(key)
+
+
+def test_every_case_is_a_row(browser: Any) -> None:
+    """With a cell per implementation."""
+    assert _shown(browser) == [case["id"] for case in samples.CASES]
+    cells = browser.find_elements("css selector", "#cases td button")
+    assert len(cells) == 2 * len(samples.CASES)
+    assert browser.title == "Plumbline report"
+
+
+def test_filters_work_and_are_kept_in_the_address(
+    browser: Any, page: str
+) -> None:
+    """A link shows what its sender saw."""
+    _find(browser, "#q").send_keys("TIMERS same")
+    assert _shown(browser) == ["loop/timers/same-duration"]
+    assert "q=TIMERS" in browser.current_url
+    address = browser.current_url
+    browser.get("about:blank")
+    browser.get(address)
+    assert _shown(browser) == ["loop/timers/same-duration"]
+    assert _find(browser, "#count").text == "1 of 5 cases"
+
+
+def test_verdicts_levels_and_disagreement_filter(browser: Any) -> None:
+    """Alone and together."""
+    _choose(browser, "verdict", "unexpected")
+    assert _shown(browser) == [IO, "loop/timers/same-duration"]
+    _choose(browser, "level", "MUST")
+    assert _shown(browser) == [IO]
+    _choose(browser, "verdict", "disagree")
+    assert _shown(browser) == [IO, MAIN]
+    _choose(browser, "verdict", "crash")
+    assert _shown(browser) == []
+    _find(browser, "#reset").click()
+    assert len(_shown(browser)) == 5
+
+
+def test_a_cell_opens_its_case(browser: Any) -> None:
+    """With explanation, marked event, program and command."""
+    _find(browser, f"tr[data-id='{IO}'] td:nth-child(3) button").click()
+    pane = _find(browser, "#detail")
+    assert pane.is_displayed()
+    text = pane.text
+    assert "expected immediate before timeout" in text
+    assert "LOOP-CHECK-2" in text.upper()
+    assert f"./plumbline run node@20.20.2 --select {IO}" in text
+    assert _find(browser, "#detail .trace .at").text == "timeout"
+    assert "in=node-20.20.2" in browser.current_url
+    _find(browser, "#detail [data-key='javascript']").click()
+    assert "setImmediate" in _find(browser, "#detail").text
+
+
+def test_a_litmus_case_shows_its_histogram(browser: Any, page: str) -> None:
+    """Opened by its address."""
+    browser.get("about:blank")
+    browser.get(f"{page}#case={MAIN}&in=ref-0.1.0")
+    rows = browser.find_elements("css selector", "#detail .hist tr")
+    assert [row.text.split()[0] for row in rows] == ["31", "19"]
+    assert all("allowed" in row.text for row in rows)
+
+
+def test_the_keyboard_is_enough(browser: Any) -> None:
+    """Search, move, open, go on, close."""
+    _find(browser, "body").send_keys("/")
+    assert browser.switch_to.active_element.get_attribute("id") == "q"
+    browser.execute_script(
+        "document.querySelector('#cases td button').focus()")
+    _press(browser, "\ue014")  # right
+    _press(browser, "\ue015")  # down
+    _press(browser, "\ue007")  # enter
+    assert f"case={MAIN}".replace("/", "%2F") in browser.current_url
+    assert "in=node-20.20.2" in browser.current_url
+    _press(browser, "j")
+    assert "same-duration" in browser.current_url
+    _press(browser, "k")
+    assert "unordered" in browser.current_url
+    _press(browser, "\ue00c")  # escape
+    assert not _find(browser, "#detail").is_displayed()
+    assert "case=" not in browser.current_url
+
+
+def test_hostile_text_stays_text(browser: Any) -> None:
+    """In every place where the samples put it."""
+    case = "loop/timers/same-duration"
+    _find(browser, f"tr[data-id='{case}'] td:nth-child(3) button").click()
+    assert samples.HOSTILE in _find(browser, "#detail").text
+    assert browser.find_elements("css selector", "#detail img") == []
+    assert browser.title == "Plumbline report"
+
+
+def test_a_phone_has_no_sideways_page(browser: Any) -> None:
+    """Wide tables scroll by themselves."""
+    browser.set_window_size(500, 900)
+    try:
+        wide = browser.execute_script(
+            "return document.documentElement.scrollWidth"
+            " <= document.documentElement.clientWidth")
+        assert wide
+        _find(browser, f"tr[data-id='{IO}'] a").click()
+        width = browser.execute_script(
+            "return document.getElementById('detail').offsetWidth"
+            " / document.documentElement.clientWidth")
+        assert width == 1
+    finally:
+        browser.set_window_size(1280, 1000)
+
+
+def test_dark_and_light(browser: Any) -> None:
+    """One button, and the page changes."""
+    def paper() -> str:
+        return str(browser.execute_script(
+            "return getComputedStyle(document.body).backgroundColor"))
+
+    before = paper()
+    _find(browser, "#theme").click()
+    assert paper() != before
+    _find(browser, "#theme").click()
+    assert paper() == before
