@@ -74,6 +74,10 @@ static void add_children_of_task(const char *pid, const char *task,
 static void add_children(pid_t parent, struct pl_pids *children) {
   char pid[24], path[64];
   snprintf(pid, sizeof pid, "%d", parent > 0 ? (int)parent : (int)getpid());
+  if (parent == 0) { /* the judge has one thread */
+    add_children_of_task(pid, pid, children);
+    return;
+  }
   snprintf(path, sizeof path, "/proc/%.20s/task", pid);
   DIR *tasks = opendir(path);
   if (tasks == NULL)

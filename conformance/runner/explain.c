@@ -12,6 +12,11 @@
 /* Bounds of the search: candidates per kind of edit. */
 enum { MAX_TRIES = 64, MAX_NAMED = 5 };
 
+/* Events matched in all tries: a trace of a million events gets two tries, and
+ * no search takes longer than about a second. */
+#define MAX_EVENTS ((size_t)2000000)
+
+
 /* An edit, how far it mends the trace, and what it would say. */
 struct mend {
   bool found;
@@ -29,6 +34,7 @@ struct search {
   struct pl_states first;   /* event terms possible there */
   struct pl_event *edited;  /* room for the trace and one event more */
   struct mend best;
+  size_t budget;            /* events that tries may still match */
 };
 
 const char *pl_why_name(enum pl_why why) {
@@ -42,6 +48,9 @@ const char *pl_why_name(enum pl_why why) {
 static void try_edit(struct search *search, size_t count, struct mend mend) {
   struct pl_trace trace = {search->edited, count};
   size_t reach = 0;
+  if (count > search->budget)
+    return;
+  search->budget -= count;
   enum pl_match match =
       pl_pattern_match(search->pattern, &trace, &reach, NULL);
   mend.found = true;
@@ -309,7 +318,8 @@ static void list_expected(const struct search *search,
 
 struct pl_explanation *pl_explain(struct pl_pattern *pattern,
                                   const struct pl_trace *trace) {
-  struct search search = {.pattern = pattern, .trace = trace};
+  struct search search = {
+      .pattern = pattern, .trace = trace, .budget = MAX_EVENTS};
   struct pl_explanation *explanation = pl_mem_alloc(sizeof *explanation);
   struct pl_states states = {0};
   struct pl_text summary = {0};

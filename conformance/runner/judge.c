@@ -3,6 +3,7 @@
 #include "judge.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,6 +135,36 @@ static void end_shared(struct pl_judge *judge, unsigned polite_ms,
   sweep(judge, leaks);
 }
 
+/* Notes something that no case can be blamed for. */
+static void note_fault(struct pl_judge *judge, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void note_fault(struct pl_judge *judge, const char *format, ...) {
+  enum { ENOUGH = 2000 };
+  va_list arguments;
+  if (judge->faults.length > ENOUGH)
+    return;
+  if (judge->faults.length > 0)
+    pl_text_say(&judge->faults, "; ");
+  va_start(arguments, format);
+  pl_text_format_list(&judge->faults, format, arguments);
+  va_end(arguments);
+}
+
+/* An adapter that did something between two cases is not asked again; the
+ * next case is not to blame. */
+static void drop_unasked(struct pl_judge *judge) {
+  struct pl_text leaks = {0};
+  char *what = pl_session_unasked(judge->shared);
+  if (what == NULL)
+    return;
+  note_fault(judge, "after %s and before the next case: %s",
+             judge->last_id != NULL ? judge->last_id : "the start", what);
+  end_shared(judge, 0, &leaks);
+  pl_text_free(&leaks);
+  free(what);
+}
+
 static void keep_log(struct trial *trial, const struct pl_session *session) {
   char *log = pl_tail_text(&session->process->log);
   if (log == NULL)
@@ -208,6 +239,8 @@ static enum pl_judged run_shared(struct trial *trial,
                                  struct pl_request *request,
                                  struct pl_run *run) {
   struct pl_judge *judge = trial->judge;
+  if (judge->shared != NULL)
+    drop_unasked(judge);
   if (judge->shared == NULL) {
     enum pl_judged judged = start_session(judge, NULL, &judge->shared);
     if (judged != PL_JUDGED)
@@ -456,6 +489,7 @@ enum pl_judged pl_judge_case(struct pl_judge *judge,
     decide(&trial, PL_VERDICT_UNSUPPORTED, why);
   else
     judged = run_all(&trial);
+  judge->last_id = item->id;
   if (judged == PL_JUDGED) {
     add_leaks(&trial);
     quarantine(&trial);
@@ -506,7 +540,11 @@ enum pl_judged pl_judge_open(struct pl_judge *judge,
 
 void pl_judge_close(struct pl_judge *judge) {
   unsigned polite = judge->driver.interrupted != 0 ? 0 : POLITE_MS;
-  end_shared(judge, polite, &judge->left_behind);
+  struct pl_text leaks = {0};
+  end_shared(judge, polite, &leaks);
+  if (leaks.length > 0 && polite > 0)
+    note_fault(judge, "left behind at the end and killed: %s", leaks.bytes);
+  pl_text_free(&leaks);
   judge->files_after = pl_audit_open_files();
   pl_scratch_close(&judge->scratch);
   json_decref(judge->hello);

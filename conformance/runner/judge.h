@@ -31,7 +31,8 @@ struct pl_judge {
   unsigned repeat;           /* 1: none */
   unsigned timeout_ms;       /* 0: each case's own */
   char *fatal;               /* why the run cannot go on */
-  struct pl_text left_behind; /* processes found at the end of sessions */
+  struct pl_text faults;     /* what went wrong outside of any case */
+  const char *last_id;       /* of the case before */
   double latest_ms;          /* the worst delay of a time-out */
   unsigned sessions;         /* processes started */
   int files_before, files_after; /* own descriptors without any session */
@@ -64,7 +65,7 @@ enum pl_judged pl_judge_case(struct pl_judge *judge,
 void pl_outcome_free(struct pl_outcome *outcome);
 
 /* Ends the adapter, finds what it left behind, releases everything but
- * `fatal` and `left_behind`. */
+ * `fatal` and `faults`. */
 void pl_judge_close(struct pl_judge *judge);
 
 #endif

@@ -171,8 +171,8 @@ static int finish(struct run *run) {
   int interrupted = run->judge.driver.interrupted;
   pl_judge_close(&run->judge);
   bool complete = run->stopped == PL_JUDGED && !run->broken;
-  bool left = run->judge.left_behind.length > 0;
-  const char *detail = left ? run->judge.left_behind.bytes : run->judge.fatal;
+  bool faulty = run->judge.faults.length > 0;
+  const char *detail = faulty ? run->judge.faults.bytes : run->judge.fatal;
   if (!run->broken)
     pl_results_footer(&run->results, complete, detail);
   bool written = pl_results_close(&run->results) == 0;
@@ -180,9 +180,9 @@ static int finish(struct run *run) {
     say_totals(run);
   if (run->options->stats)
     say_stats(run);
-  if (left)
-    fprintf(stderr, "conform: the adapter left behind (killed now): %s\n",
-            run->judge.left_behind.bytes);
+  if (faulty)
+    fprintf(stderr, "conform: the adapter, outside of any case: %s\n",
+            run->judge.faults.bytes);
   if (run->judge.fatal != NULL)
     complain(run->judge.fatal);
   if (!written)
@@ -197,7 +197,7 @@ static int finish(struct run *run) {
     complain("this run proves nothing: no selected case could be judged");
     return PL_EXIT_NOTHING;
   }
-  return run->results.unexpected > 0 || left ? PL_EXIT_UNEXPECTED
+  return run->results.unexpected > 0 || faulty ? PL_EXIT_UNEXPECTED
                                              : PL_EXIT_GOOD;
 }
 
@@ -280,7 +280,7 @@ int pl_run(const struct pl_options *options, const struct pl_corpus *corpus,
   pl_results_close(&run.results);
   free(run.results.error);
   free(run.judge.fatal);
-  pl_text_free(&run.judge.left_behind);
+  pl_text_free(&run.judge.faults);
   pl_expectations_free(&run.known);
   pl_schema_free(&run.schema);
   return status;

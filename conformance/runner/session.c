@@ -371,6 +371,23 @@ void pl_session_run(struct pl_session *session, struct pl_request *request,
   }
 }
 
+char *pl_session_unasked(struct pl_session *session) {
+  struct pl_process *process = session->process;
+  struct pl_text text = {0};
+  size_t length;
+  uv_run(&process->driver->loop, UV_RUN_NOWAIT);
+  const char *rest = pl_lines_rest(&process->lines, &length);
+  if (length > 0) {
+    char *shown = pl_text_clean(rest, length < 80 ? length : 80);
+    pl_text_format(&text, "it printed more than its answer: %s", shown);
+    free(shown);
+  } else if (process->exited || process->out_closed) {
+    pl_text_say(&text, "it ");
+    say_end(process, &text);
+  }
+  return text.bytes;
+}
+
 bool pl_session_end(struct pl_session *session, unsigned polite_ms) {
   bool clean = false;
   if (session == NULL)

@@ -64,6 +64,10 @@ void pl_session_run(struct pl_session *session, struct pl_request *request,
                     unsigned timeout_ms, struct pl_run *run);
 void pl_run_free(struct pl_run *run);
 
+/* Returns what the adapter did unasked since its last answer (it ended, or
+ * printed more), or NULL; free with free(). The session must then be ended. */
+char *pl_session_unasked(struct pl_session *session);
+
 /* Asks it to stop and waits `polite_ms` (0: does not ask), then kills what is
  * left. Takes `session`, which may be NULL. Returns whether it ended by
  * itself with status 0. */

@@ -157,6 +157,11 @@ static bool misbehave(const struct request *request) {
     leave_orphan(true);
   if (is_mode("child-in-group"))
     leave_orphan(false);
+  if (is_mode("talks-on")) {
+    answer_events(request);
+    say("and another thing");
+    return false;
+  }
   if (is_mode("truncated-line")) {
     fputs("{\"seq\":1,\"eve", stdout);
     fflush(stdout);

@@ -196,6 +196,30 @@ static void a_program_that_cannot_be_started_ends_the_run(void **state) {
   drive_free(&result);
 }
 
+/* What happens between two cases blames neither of them, but the run. */
+static void check_unasked(const char *mode, const char *words) {
+  struct drive_case cases[3] = {
+      {"loop/x/first", "[{\"log\":\"bad\"}]", "{\"ev\":\"bad\"}", NULL},
+      {"loop/x/between", "[{\"log\":\"a\"},{\"log\":\"b\"}]",
+       "{\"seq\":[{\"ev\":\"a\"},{\"ev\":\"b\"},{\"ev\":\"exit\",\"value\":"
+       "{\"is\":0}}]}", ",\"isolation\":\"process\""},
+      {"loop/x/last", "[{\"log\":\"a\"}]", "{\"ev\":\"a\"}", NULL}};
+  drive_corpus(cases, 3);
+  struct drive result = run_mode(mode, "");
+  for (int i = 0; i < 3; i++)
+    assert_string_equal(drive_verdict(&result, cases[i].id), "pass");
+  assert_int_equal(result.status, 1);
+  if (strstr(drive_text(result.footer, "detail"), words) == NULL)
+    fail_msg("%s", drive_text(result.footer, "detail"));
+  drive_free(&result);
+}
+
+static void what_an_adapter_does_between_cases_is_told(void **state) {
+  (void)state;
+  check_unasked("exit-3", "it ended with exit status 3");
+  check_unasked("talks-on", "printed more than its answer: and another thing");
+}
+
 static void stderr_is_kept_and_decides_nothing(void **state) {
   (void)state;
   write_corpus(false);
@@ -267,6 +291,7 @@ int main(void) {
           constant_answers_pass_only_where_they_happen_to_be_right),
       cmocka_unit_test(an_adapter_that_does_not_start_ends_the_run),
       cmocka_unit_test(a_program_that_cannot_be_started_ends_the_run),
+      cmocka_unit_test(what_an_adapter_does_between_cases_is_told),
       cmocka_unit_test(stderr_is_kept_and_decides_nothing),
       cmocka_unit_test(how_late_a_timeout_is_noticed_is_measured),
       cmocka_unit_test(partial_traces_of_a_timeout_are_shown),
