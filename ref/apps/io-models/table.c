@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define IO_REPEATS 3
+#define IO_REPEATS 5
 
 struct cells {
   const char *waiting, *copying, *asking;
@@ -108,8 +108,8 @@ static void judge(struct finding *f, double yardstick) {
                        : f->told >= 0.5 ? "told"
                                       : "unclear";
   double cost = f->by_hand > 0.9 ? 1 : f->cpu / yardstick;
-  f->measured.copying = between(cost, 0.4, 0.5, "free", "blocks");
-  f->copier = between(cost, 0.4, 0.5, "elsewhere", "own time");
+  f->measured.copying = between(cost, 0.45, 0.55, "free", "blocks");
+  f->copier = between(cost, 0.45, 0.55, "elsewhere", "own time");
   if (f->by_hand > 0.9) f->copier = "own call";
 }
 

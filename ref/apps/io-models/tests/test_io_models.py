@@ -59,7 +59,7 @@ def start(
         timeout=90,
         preexec_fn=before,
         # The leak checker traces the process itself, which strace forbids.
-        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"} if prefix else None,
+        env=os.environ | ({"ASAN_OPTIONS": "detect_leaks=0"} if prefix else {}),
     )
 
 
@@ -138,7 +138,8 @@ def readme_rows() -> dict[str, list[str]]:
     """The README's table: engine -> waiting, copying, asking."""
     rows: dict[str, list[str]] = {}
     for line in README.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.replace("*", "").strip(" |").split("|")]
+        plain = line.replace("*", "").strip(" |")
+        cells = [cell.strip() for cell in plain.split("|")]
         if len(cells) == 5 and cells[1].startswith("`"):
             rows[cells[1].strip("`")] = cells[2:]
     return rows
