@@ -2,19 +2,21 @@
 /*
  * driver.c: starts a host, talks to it, ends it.
  *
- * Invariant: nothing of a host outlives host_end(): neither a process nor a
- * descriptor.
+ * Invariant: nothing of a host outlives host_end(), or a test that is ended:
+ * neither a process nor a descriptor.
  */
 #include "driver.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@
 
 static void become_host(const char *program, const char *library,
                         const char *error_path, int in, int out) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when SIGALRM ends the test */
   int error = open(error_path ? error_path : "/dev/null",
                    O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (error >= 0) dup2(error, STDERR_FILENO);
