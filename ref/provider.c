@@ -35,7 +35,9 @@ static int ref_loop_init(void *loop, const struct pl_loop_options *options) {
   return pl_loop_init(loop, &config);
 }
 
-static int ref_loop_close(void *loop) { return pl_loop_close(loop); }
+static int ref_loop_close(void *loop) {
+  return pl_loop_close(loop);
+}
 
 static int ref_run(void *loop, enum pl_run_mode mode) {
   switch (mode) {
@@ -49,14 +51,24 @@ static int ref_run(void *loop, enum pl_run_mode mode) {
   return PL_EINVAL;
 }
 
-static void ref_stop(void *loop) { pl_loop_stop(loop); }
-static int ref_alive(const void *loop) { return pl_loop_alive(loop); }
-static uint64_t ref_now(const void *loop) { return pl_loop_now(loop); }
-static void ref_update_time(void *loop) { pl_loop_update_time(loop); }
+static void ref_stop(void *loop) {
+  pl_loop_stop(loop);
+}
+static int ref_alive(const void *loop) {
+  return pl_loop_alive(loop);
+}
+static uint64_t ref_now(const void *loop) {
+  return pl_loop_now(loop);
+}
+static void ref_update_time(void *loop) {
+  pl_loop_update_time(loop);
+}
 static int ref_backend_timeout(const void *loop) {
   return pl_loop_backend_timeout(loop);
 }
-static void ref_drain(void *loop) { pl_loop_drain(loop); }
+static void ref_drain(void *loop) {
+  pl_loop_drain(loop);
+}
 
 /* -- objects -------------------------------------------------------------- */
 
@@ -110,19 +122,24 @@ static int ref_init(void *loop, enum pl_kind kind, void *object,
   return PL_ENOTSUP;
 }
 
-/* -- handles ---------------------------------------------------------------- */
+/* -- handles ----------------------------------------------------------------
+ */
 
 static int ref_timer_start(void *timer, uint64_t after, uint64_t repeat) {
   return pl_timer_start(timer, after, repeat);
 }
-static int ref_timer_again(void *timer) { return pl_timer_again(timer); }
+static int ref_timer_again(void *timer) {
+  return pl_timer_again(timer);
+}
 static void ref_timer_set_repeat(void *timer, uint64_t repeat) {
   pl_timer_set_repeat(timer, repeat);
 }
 static int ref_watcher_start(void *watcher) {
   return pl_watcher_start(watcher);
 }
-static int ref_async_send(void *async) { return pl_async_send(async); }
+static int ref_async_send(void *async) {
+  return pl_async_send(async);
+}
 static int ref_poll_start(void *poll, int fd, int events) {
   return pl_poll_start(poll, fd, (unsigned)events);
 }
@@ -130,7 +147,8 @@ static int ref_signal_start(void *signal, int signum) {
   return pl_signal_start(signal, signum);
 }
 
-/* -- Node's queues ------------------------------------------------------------ */
+/* -- Node's queues ------------------------------------------------------------
+ */
 
 static int ref_timeout_start(void *timeout, double delay, int repeating) {
   return pl_timeout_start(timeout, delay, repeating);
@@ -153,12 +171,15 @@ static int ref_clear(void *object) {
     return PL_EINVAL;
   }
 }
-static int ref_tick(void *tick) { return pl_task_tick(tick); }
+static int ref_tick(void *tick) {
+  return pl_task_tick(tick);
+}
 static int ref_microtask(void *microtask) {
   return pl_task_microtask(microtask);
 }
 
-/* -- requests ------------------------------------------------------------------ */
+/* -- requests
+ * ------------------------------------------------------------------ */
 
 static int ref_work_submit(void *request, void (*work)(void *arg)) {
   return pl_work_submit(request, work);

@@ -31,8 +31,8 @@ void pl_async_init(struct pl_loop *loop, struct pl_async *async,
 }
 
 static void push(struct pl_loop *loop, struct pl_async *async) {
-  struct pl_async *top = atomic_load_explicit(&loop->sent,
-                                              memory_order_relaxed);
+  struct pl_async *top =
+      atomic_load_explicit(&loop->sent, memory_order_relaxed);
   do {
     atomic_store_explicit(&async->below, top, memory_order_relaxed);
   } while (!atomic_compare_exchange_weak(&loop->sent, &top, async));
@@ -107,8 +107,7 @@ void pl__run_asyncs(struct pl_loop *loop) {
   if (pl__list_empty(&pass)) return;
   pl__list_sort(&pass, order_of);
   while (!pl__list_empty(&pass)) {
-    struct pl_async *async =
-        PL__OWNER(pass.next, struct pl_async, head.link);
+    struct pl_async *async = PL__OWNER(pass.next, struct pl_async, head.link);
     uint64_t reached = async->order;
     pl__list_remove(&async->head.link);
     atomic_exchange(&async->sent, 0);
@@ -134,7 +133,8 @@ void pl__async_end(struct pl_async *async) {
   pl__deactivate(&async->head);
   /* From here on no thread begins to push; wait for those that have begun. */
   bool was_sent = atomic_exchange(&async->sent, 1) != 0;
-  while (atomic_load(&async->senders) != 0) sched_yield();
+  while (atomic_load(&async->senders) != 0)
+    sched_yield();
   if (!was_sent) return;
   if (pl__list_empty(&async->head.link))
     leave_stack(async->head.loop, async);

@@ -74,9 +74,8 @@ int pl_handle_close(void *handle, pl_event_fn *closed) {
     pl__poll_release((struct pl_poll *)object);
   object->flags |= PL__CLOSING;
   object->fn = closed;
-  object->link.next = object->loop->closing == NULL
-                          ? NULL
-                          : &object->loop->closing->link;
+  object->link.next =
+      object->loop->closing == NULL ? NULL : &object->loop->closing->link;
   object->loop->closing = object;
   return 0;
 }

@@ -27,8 +27,8 @@
 enum pl__flag {
   PL__ACTIVE = 1,
   PL__REF = 2,
-  PL__CLOSING = 4,   /* pl_handle_close() was called */
-  PL__INTERNAL = 8,  /* belongs to the loop; counts for nothing */
+  PL__CLOSING = 4,       /* pl_handle_close() was called */
+  PL__INTERNAL = 8,      /* belongs to the loop; counts for nothing */
   PL__ONCE_STARTED = 16, /* a timer that pl_timer_again() accepts */
   PL__REPEATING = 32,    /* a timeout that is an interval */
   PL__CLEARED = 64       /* a timeout that refresh() does not revive */
@@ -87,7 +87,7 @@ struct pl_loop {
   struct pl_link immediates;
   struct pl_link immediate_batch; /* what is left of the running batch */
   size_t immediate_refs;
-  struct pl_link deferred;  /* pending phase */
+  struct pl_link deferred;   /* pending phase */
   struct pl_object *closing; /* a stack through link.next */
   size_t handles;            /* initialised and not yet closed */
 
@@ -95,11 +95,11 @@ struct pl_loop {
   struct pl_poller *poller;
   struct pl__fd *fds;
   size_t fd_count;
-  size_t armed;           /* descriptors that the poller watches */
-  struct pl_link changes; /* poll handles whose mask has to be told */
-  uint32_t polls;         /* poll phases so far */
-  struct pl_link asyncs;  /* taken from the stack, by init order */
-  uint64_t async_count;   /* init orders given so far */
+  size_t armed;                /* descriptors that the poller watches */
+  struct pl_link changes;      /* poll handles whose mask has to be told */
+  uint32_t polls;              /* poll phases so far */
+  struct pl_link asyncs;       /* taken from the stack, by init order */
+  uint64_t async_count;        /* init orders given so far */
   struct pl__signals *signals; /* NULL until the first signal_start */
   struct pl__pool *pool;       /* NULL until the first submission */
   unsigned pool_threads;
@@ -110,14 +110,20 @@ struct pl_loop {
 
   /* -- other threads ------------------------------------------------------ */
   char pad[PL__CACHE_LINE];
-  atomic_uintptr_t owner;           /* the thread that ran the loop last */
-  atomic_int asleep;                /* poll blocks, or is about to */
-  _Atomic(struct pl_async *) sent;  /* stack of async handles */
-  _Atomic(struct pl_work *) done;   /* stack of finished requests */
+  atomic_uintptr_t owner;          /* the thread that ran the loop last */
+  atomic_int asleep;               /* poll blocks, or is about to */
+  _Atomic(struct pl_async *) sent; /* stack of async handles */
+  _Atomic(struct pl_work *) done;  /* stack of finished requests */
   char pad_behind[PL__CACHE_LINE];
 
   struct pl__wheel wheel;
 };
+
+/* The list of a kind of watchers: PL_OBJECT_IDLE, _PREPARE or _CHECK. */
+static inline struct pl_link *pl__watchers(struct pl_loop *loop,
+                                           unsigned kind) {
+  return &loop->watchers[kind - PL_OBJECT_IDLE];
+}
 
 /* -- callbacks (task.c) -------------------------------------------------- */
 
@@ -204,19 +210,19 @@ static inline void pl__wake(struct pl_loop *loop) {
 
 /* -- phases -------------------------------------------------------------- */
 
-void pl__run_deferred(struct pl_loop *loop);                  /* deferred.c */
-void pl__deferred_cancel(struct pl_deferred *deferred);       /* deferred.c */
+void pl__run_deferred(struct pl_loop *loop);            /* deferred.c */
+void pl__deferred_cancel(struct pl_deferred *deferred); /* deferred.c */
 void pl__run_watchers(struct pl_loop *loop,
-                      enum pl_object_kind kind);              /* watcher.c */
-void pl__run_immediates(struct pl_loop *loop);                /* immediate.c */
-void pl__run_timers(struct pl_loop *loop);                    /* timer.c */
-int pl__run_poll(struct pl_loop *loop, int timeout_ms);       /* poll.c */
-void pl__run_asyncs(struct pl_loop *loop);                    /* async.c */
-void pl__run_done(struct pl_loop *loop);                      /* work.c */
-void pl__run_signals(struct pl_loop *loop);                   /* signal.c */
+                      enum pl_object_kind kind);        /* watcher.c */
+void pl__run_immediates(struct pl_loop *loop);          /* immediate.c */
+void pl__run_timers(struct pl_loop *loop);              /* timer.c */
+int pl__run_poll(struct pl_loop *loop, int timeout_ms); /* poll.c */
+void pl__run_asyncs(struct pl_loop *loop);              /* async.c */
+void pl__run_done(struct pl_loop *loop);                /* work.c */
+void pl__run_signals(struct pl_loop *loop);             /* signal.c */
 
 /* What poll may wait, with a lower bound in place of long searches. */
-int pl__poll_timeout(struct pl_loop *loop);                   /* run.c */
+int pl__poll_timeout(struct pl_loop *loop); /* run.c */
 
 /* -- stopping and ending, by kind ---------------------------------------- */
 
@@ -228,24 +234,24 @@ void pl__async_end(struct pl_async *async);
 
 /* Whether an async handle or a finished request waits to be reported. */
 static inline bool pl__woken(struct pl_loop *loop) {
-  return atomic_load(&loop->sent) != NULL ||
-         atomic_load(&loop->done) != NULL || !pl__list_empty(&loop->asyncs);
+  return atomic_load(&loop->sent) != NULL || atomic_load(&loop->done) != NULL ||
+         !pl__list_empty(&loop->asyncs);
 }
 
 /* -- parts of the loop ---------------------------------------------------- */
 
-void pl__tasks_init(struct pl__tasks *tasks);                 /* task.c */
-void pl__timeouts_init(struct pl_loop *loop);                 /* timeout.c */
+void pl__tasks_init(struct pl__tasks *tasks); /* task.c */
+void pl__timeouts_init(struct pl_loop *loop); /* timeout.c */
 void pl__timeouts_free(struct pl_loop *loop);
 void pl__timeout_ref(struct pl_timeout *timeout, bool ref);
 void pl__immediate_ref(struct pl_immediate *immediate, bool ref);
 int pl__pool_push(struct pl_loop *loop, struct pl_work *work); /* pool.c */
 bool pl__pool_withdraw(struct pl_loop *loop, struct pl_work *work);
 void pl__pool_free(struct pl_loop *loop);
-int pl__work_run(struct pl_work *work); /* its result */      /* work.c */
+int pl__work_run(struct pl_work *work); /* its result */ /* work.c */
 void pl__work_done(struct pl_work *work, int status);
-int pl__stat_run(struct pl_stat *request);                    /* stat.c */
-void pl__signals_free(struct pl_loop *loop);                  /* signal.c */
+int pl__stat_run(struct pl_stat *request);   /* stat.c */
+void pl__signals_free(struct pl_loop *loop); /* signal.c */
 void pl__signals_readable(struct pl_loop *loop);
 
 #endif

@@ -59,6 +59,7 @@ void pl__list_sort(struct pl_link *list, pl__key_fn *key) {
     bins[k] = link;
   }
   struct pl_link *all = NULL;
-  for (int k = 0; k < PL__BINS; k++) all = merge(bins[k], all, key);
+  for (int k = 0; k < PL__BINS; k++)
+    all = merge(bins[k], all, key);
   restore_ring(list, all);
 }

@@ -27,8 +27,7 @@ static inline bool pl__list_empty(const struct pl_link *list) {
   return list->next == list;
 }
 
-static inline void pl__list_append(struct pl_link *list,
-                                   struct pl_link *link) {
+static inline void pl__list_append(struct pl_link *list, struct pl_link *link) {
   struct pl_link *last = list->prev;
   link->next = list;
   link->prev = last;

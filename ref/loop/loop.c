@@ -24,8 +24,7 @@ static uint64_t monotonic_ns(void *self) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-struct pl_allocator
-pl__allocator_or_default(const struct pl_allocator *given) {
+struct pl_allocator pl__allocator_or_default(const struct pl_allocator *given) {
   if (given != NULL && given->resize != NULL) return *given;
   return (struct pl_allocator){.resize = libc_resize};
 }
@@ -35,10 +34,13 @@ void *pl__resize(const struct pl_allocator *allocator, void *block,
   return allocator->resize(allocator->self, block, size);
 }
 
-size_t pl_loop_size(void) { return sizeof(struct pl_loop); }
+size_t pl_loop_size(void) {
+  return sizeof(struct pl_loop);
+}
 
 static void init_lists(struct pl_loop *loop) {
-  for (int i = 0; i < 3; i++) pl__link_init(&loop->watchers[i]);
+  for (int i = 0; i < 3; i++)
+    pl__link_init(&loop->watchers[i]);
   pl__link_init(&loop->immediates);
   pl__link_init(&loop->immediate_batch);
   pl__link_init(&loop->deferred);
@@ -82,7 +84,9 @@ int pl_loop_close(struct pl_loop *loop) {
   return 0;
 }
 
-uint64_t pl_loop_now(const struct pl_loop *loop) { return loop->time; }
+uint64_t pl_loop_now(const struct pl_loop *loop) {
+  return loop->time;
+}
 
 void pl_loop_update_time(struct pl_loop *loop) {
   uint64_t now = loop->clock.now_ns(loop->clock.self) / 1000000;

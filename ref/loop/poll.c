@@ -23,11 +23,13 @@ enum { PL__READY = 256, PL__FULL_ROUNDS = 48 };
 static int grow_table(struct pl_loop *loop, size_t needed) {
   if (needed <= loop->fd_count) return 0;
   size_t count = loop->fd_count == 0 ? 64 : loop->fd_count;
-  while (count < needed) count *= 2;
+  while (count < needed)
+    count *= 2;
   struct pl__fd *fds =
       pl__resize(&loop->allocator, loop->fds, count * sizeof *fds);
   if (fds == NULL) return PL_ENOMEM;
-  for (size_t i = loop->fd_count; i < count; i++) fds[i] = (struct pl__fd){0};
+  for (size_t i = loop->fd_count; i < count; i++)
+    fds[i] = (struct pl__fd){0};
   loop->fds = fds;
   loop->fd_count = count;
   return 0;
@@ -37,8 +39,8 @@ static int grow_table(struct pl_loop *loop, size_t needed) {
 static int tell(struct pl_loop *loop, int fd, unsigned wanted) {
   struct pl__fd *entry = &loop->fds[fd];
   uint64_t token = (uint64_t)entry->generation << 32 | (uint32_t)fd;
-  int error = loop->poller->ops->modify(loop->poller, fd, entry->armed,
-                                        wanted, token);
+  int error =
+      loop->poller->ops->modify(loop->poller, fd, entry->armed, wanted, token);
   if (error != 0) return error;
   loop->armed += (size_t)(wanted != 0) - (size_t)(entry->armed != 0);
   entry->armed = (uint8_t)wanted;
@@ -173,7 +175,8 @@ static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
                         int timeout_ms) {
   struct pl_poller *poller = loop->poller;
   if (timeout_ms == 0)
-    return loop->armed == 0 ? 0 : poller->ops->wait(poller, ready, PL__READY, 0);
+    return loop->armed == 0 ? 0
+                            : poller->ops->wait(poller, ready, PL__READY, 0);
   atomic_store(&loop->asleep, 1);
   /* A sender pushes first and looks at `asleep` then; we do the reverse. */
   int count = poller->ops->wait(poller, ready, PL__READY,
@@ -209,7 +212,8 @@ int pl__run_poll(struct pl_loop *loop, int timeout_ms) {
   pl__run_done(loop);
   pl__run_asyncs(loop);
   for (int round = 0; count > 0; round++) {
-    for (int i = 0; i < count; i++) report(loop, &ready[i]);
+    for (int i = 0; i < count; i++)
+      report(loop, &ready[i]);
     if (count < PL__READY || round == PL__FULL_ROUNDS) break;
     count = guarded_wait(loop, ready, 0);
   }

@@ -99,11 +99,10 @@ static const struct pl_poller_ops epoll_ops = {.name = "epoll",
 int pl_poller_epoll_create(const struct pl_allocator *given,
                            struct pl_poller **out) {
   struct pl_allocator allocator = pl__allocator_or_default(given);
-  struct epoll_poller *poller =
-      pl__resize(&allocator, NULL, sizeof *poller);
+  struct epoll_poller *poller = pl__resize(&allocator, NULL, sizeof *poller);
   if (poller == NULL) return PL_ENOMEM;
-  *poller = (struct epoll_poller){.base.ops = &epoll_ops,
-                                  .allocator = allocator};
+  *poller =
+      (struct epoll_poller){.base.ops = &epoll_ops, .allocator = allocator};
   int error;
   poller->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (poller->epoll < 0) {

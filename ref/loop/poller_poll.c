@@ -43,12 +43,12 @@ static unsigned events_of(short mask) {
 static int grow(struct poll_poller *poller) {
   if (poller->count < poller->capacity) return 0;
   size_t capacity = poller->capacity * 2;
-  struct pollfd *fds = pl__resize(&poller->allocator, poller->fds,
-                                  capacity * sizeof *fds);
+  struct pollfd *fds =
+      pl__resize(&poller->allocator, poller->fds, capacity * sizeof *fds);
   if (fds == NULL) return PL_ENOMEM;
   poller->fds = fds;
-  uint64_t *tokens = pl__resize(&poller->allocator, poller->tokens,
-                                capacity * sizeof *tokens);
+  uint64_t *tokens =
+      pl__resize(&poller->allocator, poller->tokens, capacity * sizeof *tokens);
   if (tokens == NULL) return PL_ENOMEM;
   poller->tokens = tokens;
   poller->capacity = capacity;
@@ -58,12 +58,12 @@ static int grow(struct poll_poller *poller) {
 static int grow_places(struct poll_poller *poller, size_t needed) {
   if (needed <= poller->places) return 0;
   size_t places = poller->places == 0 ? 64 : poller->places;
-  while (places < needed) places *= 2;
-  size_t *place = pl__resize(&poller->allocator, poller->place,
-                             places * sizeof *place);
+  while (places < needed)
+    places *= 2;
+  size_t *place =
+      pl__resize(&poller->allocator, poller->place, places * sizeof *place);
   if (place == NULL) return PL_ENOMEM;
-  memset(place + poller->places, 0,
-         (places - poller->places) * sizeof *place);
+  memset(place + poller->places, 0, (places - poller->places) * sizeof *place);
   poller->place = place;
   poller->places = places;
   return 0;
@@ -134,7 +134,8 @@ static void poll_wake(struct pl_poller *self) {
   struct poll_poller *poller = (struct poll_poller *)self;
   int saved = errno;
   /* A full pipe wakes as well as one byte more. */
-  while (write(poller->wake_end, "", 1) < 0 && errno == EINTR) continue;
+  while (write(poller->wake_end, "", 1) < 0 && errno == EINTR)
+    continue;
   errno = saved;
 }
 
@@ -169,8 +170,7 @@ int pl_poller_poll_create(const struct pl_allocator *given,
   int error = PL_ENOMEM;
   poller->fds = pl__resize(&allocator, NULL, FIRST * sizeof *poller->fds);
   if (poller->fds == NULL) goto fail_fds;
-  poller->tokens =
-      pl__resize(&allocator, NULL, FIRST * sizeof *poller->tokens);
+  poller->tokens = pl__resize(&allocator, NULL, FIRST * sizeof *poller->tokens);
   if (poller->tokens == NULL) goto fail_tokens;
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {

@@ -22,17 +22,18 @@ enum { PL__PENDING_ROUNDS = 8 };
  * which no callback can see. */
 enum { PL__PATIENCE = 64 };
 
-void pl_loop_stop(struct pl_loop *loop) { loop->stop = true; }
+void pl_loop_stop(struct pl_loop *loop) {
+  loop->stop = true;
+}
 
 /* Node's immediates hold an idle handle as long as a referenced one waits. */
 static bool has_idle(const struct pl_loop *loop) {
-  return !pl__list_empty(&loop->watchers[PL_OBJECT_IDLE - PL_OBJECT_IDLE]) ||
-         loop->immediate_refs != 0;
+  const struct pl_link *idle = &loop->watchers[0];
+  return !pl__list_empty(idle) || loop->immediate_refs != 0;
 }
 
 static bool has_active(const struct pl_loop *loop) {
-  return loop->active != 0 || loop->requests != 0 ||
-         loop->immediate_refs != 0;
+  return loop->active != 0 || loop->requests != 0 || loop->immediate_refs != 0;
 }
 
 int pl_loop_alive(const struct pl_loop *loop) {
@@ -68,11 +69,12 @@ static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
   pl__run_deferred(loop);
   pl__run_watchers(loop, PL_OBJECT_IDLE);
   pl__run_watchers(loop, PL_OBJECT_PREPARE);
-  bool may_wait = mode == PL_LOOP_DEFAULT ||
-                  (mode == PL_LOOP_ONCE && can_sleep);
+  bool may_wait =
+      mode == PL_LOOP_DEFAULT || (mode == PL_LOOP_ONCE && can_sleep);
   int error = pl__run_poll(loop, may_wait ? pl__poll_timeout(loop) : 0);
   if (error != 0) return error;
-  for (int i = 0; i < PL__PENDING_ROUNDS; i++) pl__run_deferred(loop);
+  for (int i = 0; i < PL__PENDING_ROUNDS; i++)
+    pl__run_deferred(loop);
   pl__run_watchers(loop, PL_OBJECT_CHECK);
   pl__run_immediates(loop);
   pl__run_closing(loop);
@@ -84,8 +86,7 @@ static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
 int pl_loop_run(struct pl_loop *loop, enum pl_loop_mode mode) {
   if (loop->running) return PL_EBUSY;
   loop->running = true;
-  atomic_store_explicit(&loop->owner, pl__this_thread(),
-                        memory_order_relaxed);
+  atomic_store_explicit(&loop->owner, pl__this_thread(), memory_order_relaxed);
   loop->calls++; /* the caller may have taken its time since the last run */
   int result = pl_loop_alive(loop);
   if (result == 0) pl_loop_update_time(loop);

@@ -31,14 +31,14 @@
 enum { PL__SINKS = 64, PL__SIGNALS = 65 };
 
 struct sink {
-  atomic_int pipe;        /* write end + 1; 0: unused */
-  atomic_int visitors;    /* handlers at work with it */
-  atomic_ullong wanted;   /* bit n - 1: signal n */
+  atomic_int pipe;      /* write end + 1; 0: unused */
+  atomic_int visitors;  /* handlers at work with it */
+  atomic_ullong wanted; /* bit n - 1: signal n */
 };
 
 static struct sink sinks[PL__SINKS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned wanted[PL__SIGNALS];           /* under the lock */
+static unsigned wanted[PL__SIGNALS];         /* under the lock */
 static struct sigaction before[PL__SIGNALS]; /* under the lock */
 
 struct pl__signals {
@@ -62,7 +62,8 @@ static void visit(struct sink *sink, int signum) {
   if (pipe >= 0 && atomic_load(&sink->wanted) & bit_of(signum)) {
     unsigned char byte = (unsigned char)signum;
     /* A full pipe holds 64 Ki deliveries; further ones are lost. */
-    while (write(pipe, &byte, 1) < 0 && errno == EINTR) continue;
+    while (write(pipe, &byte, 1) < 0 && errno == EINTR)
+      continue;
   }
   atomic_fetch_sub(&sink->visitors, 1);
 }
@@ -96,8 +97,7 @@ static void give_disposition_back(int signum) {
 static struct sink *take_sink(int write_end) {
   for (int i = 0; i < PL__SINKS; i++) {
     int unused = 0;
-    if (atomic_compare_exchange_strong(&sinks[i].pipe, &unused,
-                                       write_end + 1))
+    if (atomic_compare_exchange_strong(&sinks[i].pipe, &unused, write_end + 1))
       return &sinks[i];
   }
   return NULL;
@@ -107,7 +107,8 @@ static struct sink *take_sink(int write_end) {
 static void give_sink_back(struct sink *sink) {
   atomic_store(&sink->wanted, 0);
   int write_end = atomic_exchange(&sink->pipe, 0) - 1;
-  while (atomic_load(&sink->visitors) != 0) continue;
+  while (atomic_load(&sink->visitors) != 0)
+    continue;
   close(write_end);
 }
 
@@ -225,8 +226,7 @@ static void deliver(struct pl_loop *loop, uint32_t signum) {
     struct pl_object *head = PL__OWNER(batch.next, struct pl_object, link);
     pl__list_cut(&head->link);
     pl__list_append(list, &head->link);
-    if (head->word == signum)
-      pl__call(loop, head->fn, head->arg, (int)signum);
+    if (head->word == signum) pl__call(loop, head->fn, head->arg, (int)signum);
   }
 }
 
@@ -238,7 +238,8 @@ void pl__run_signals(struct pl_loop *loop) {
   for (;;) {
     ssize_t count = read(signals->read_end, bytes, sizeof bytes);
     if (count < 0 && errno == EINTR) continue;
-    for (ssize_t i = 0; i < count; i++) deliver(loop, bytes[i]);
+    for (ssize_t i = 0; i < count; i++)
+      deliver(loop, bytes[i]);
     if (count < (ssize_t)sizeof bytes) return;
   }
 }

@@ -2,8 +2,8 @@
 /*
  * stat.c: stat(2) as a request on the pool.
  *
- * Invariant: `work` is the first member, so the request is queued, cancelled and
- * reported like any job; the pool tells it from a job by its kind.
+ * Invariant: `work` is the first member, so the request is queued, cancelled
+ * and reported like any job; the pool tells it from a job by its kind.
  */
 #include "internal.h"
 

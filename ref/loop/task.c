@@ -55,4 +55,6 @@ void pl__drain(struct pl_loop *loop) {
   loop->draining = false;
 }
 
-void pl_loop_drain(struct pl_loop *loop) { pl__drain(loop); }
+void pl_loop_drain(struct pl_loop *loop) {
+  pl__drain(loop);
+}

@@ -89,7 +89,8 @@ static struct pl_timeout_list **bucket_of(struct pl__timeouts *all,
 static struct pl_timeout_list *find(struct pl__timeouts *all, uint32_t msecs) {
   if (all->map_size == 0) return NULL;
   struct pl_timeout_list *list = *bucket_of(all, msecs);
-  while (list != NULL && list->msecs != msecs) list = list->chain;
+  while (list != NULL && list->msecs != msecs)
+    list = list->chain;
   return list;
 }
 
@@ -99,10 +100,10 @@ static void map_put(struct pl__timeouts *all, struct pl_timeout_list *list) {
   *bucket = list;
 }
 
-static void map_remove(struct pl__timeouts *all,
-                       struct pl_timeout_list *list) {
+static void map_remove(struct pl__timeouts *all, struct pl_timeout_list *list) {
   struct pl_timeout_list **place = bucket_of(all, list->msecs);
-  while (*place != list) place = &(*place)->chain;
+  while (*place != list)
+    place = &(*place)->chain;
   *place = list->chain;
 }
 
@@ -119,8 +120,10 @@ static int grow_map(struct pl_loop *loop) {
   pl__resize(&loop->allocator, all->map, 0);
   all->map = block;
   all->map_size = size;
-  for (size_t i = 0; i < size; i++) all->map[i] = NULL;
-  for (size_t i = 0; i < all->lists; i++) map_put(all, all->heap[i]);
+  for (size_t i = 0; i < size; i++)
+    all->map[i] = NULL;
+  for (size_t i = 0; i < all->lists; i++)
+    map_put(all, all->heap[i]);
   return 0;
 }
 
@@ -130,8 +133,8 @@ static int reserve_heap(struct pl_loop *loop) {
   struct pl__timeouts *all = &loop->timeouts;
   if (all->lists + 2 <= all->heap_capacity) return 0;
   size_t capacity = all->heap_capacity == 0 ? 16 : all->heap_capacity * 2;
-  void *block = pl__resize(&loop->allocator, all->heap,
-                           capacity * sizeof *all->heap);
+  void *block =
+      pl__resize(&loop->allocator, all->heap, capacity * sizeof *all->heap);
   if (block == NULL) return PL_ENOMEM;
   all->heap = block;
   all->heap_capacity = capacity;
@@ -252,8 +255,7 @@ static void deactivate(struct pl_timeout *timeout) {
 /* Appends the timeout to the list of its duration. */
 static int insert(struct pl_timeout *timeout, uint64_t start) {
   struct pl_timeout_list *list;
-  int error =
-      list_for(timeout->head.loop, timeout->head.word, start, &list);
+  int error = list_for(timeout->head.loop, timeout->head.word, start, &list);
   if (error != 0) return error;
   pl__list_cut(&timeout->head.link);
   pl__list_append(&list->timeouts, &timeout->head.link);

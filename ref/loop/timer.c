@@ -65,7 +65,6 @@ void pl__run_timers(struct pl_loop *loop) {
   uint64_t starts = wheel->starts;
   struct pl_timer *timer;
   /* Behind the first that was started in this pass stand only such. */
-  while ((timer = pl__wheel_seek(wheel, now)) != NULL &&
-         timer->order < starts)
+  while ((timer = pl__wheel_seek(wheel, now)) != NULL && timer->order < starts)
     fire(timer);
 }

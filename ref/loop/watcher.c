@@ -8,10 +8,6 @@
  */
 #include "internal.h"
 
-static struct pl_link *list_of(struct pl_loop *loop, unsigned kind) {
-  return &loop->watchers[kind - PL_OBJECT_IDLE];
-}
-
 void pl_watcher_init(struct pl_loop *loop, enum pl_object_kind kind,
                      struct pl_watcher *watcher, pl_event_fn *fn, void *arg) {
   pl__handle_init(loop, &watcher->head, kind, fn, arg);
@@ -21,7 +17,7 @@ int pl_watcher_start(struct pl_watcher *watcher) {
   struct pl_object *head = &watcher->head;
   if (head->flags & PL__CLOSING) return PL_EINVAL;
   if (head->flags & PL__ACTIVE) return 0;
-  pl__list_prepend(list_of(head->loop, head->kind), &head->link);
+  pl__list_prepend(pl__watchers(head->loop, head->kind), &head->link);
   pl__activate(head);
   return 0;
 }
@@ -33,7 +29,7 @@ void pl__watcher_stop(struct pl_watcher *watcher) {
 }
 
 void pl__run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
-  struct pl_link *list = list_of(loop, kind);
+  struct pl_link *list = pl__watchers(loop, kind);
   if (pl__list_empty(list)) return;
   struct pl_link batch;
   pl__list_move(list, &batch);

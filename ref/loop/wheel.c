@@ -56,8 +56,7 @@ static unsigned bit_next(const uint64_t *words, unsigned from, unsigned end) {
 
 /* The slot of a level to which a time belongs. */
 static unsigned slot_at(const struct level *level, uint64_t time) {
-  return level->first +
-         ((unsigned)(time >> level->shift) & (level->slots - 1));
+  return level->first + ((unsigned)(time >> level->shift) & (level->slots - 1));
 }
 
 /* The first slot from `from` on, of a level, that may hold something; the
@@ -71,13 +70,13 @@ static unsigned slot_next(const struct pl__wheel *wheel,
 static uint64_t slot_start(const struct level *level, uint64_t base,
                            unsigned slot) {
   uint64_t span = (uint64_t)level->slots << level->shift;
-  return (base & ~(span - 1)) | (uint64_t)(slot - level->first)
-                                    << level->shift;
+  return (base & ~(span - 1)) | (uint64_t)(slot - level->first) << level->shift;
 }
 
 static const struct level *level_for(uint64_t differ) {
   const struct level *level = levels;
-  while (differ >> level->shift >= level->slots) level++;
+  while (differ >> level->shift >= level->slots)
+    level++;
   return level;
 }
 
@@ -91,8 +90,7 @@ static uint64_t order_of(const struct pl_link *link) {
 
 /* Appends the timer to the slot for its due time. Returns what was the last
  * there. */
-static struct pl_link *append(struct pl__wheel *wheel,
-                              struct pl_timer *timer) {
+static struct pl_link *append(struct pl__wheel *wheel, struct pl_timer *timer) {
   assert(timer->due >= wheel->base);
   uint64_t differ = timer->due ^ wheel->base;
   struct pl_link *list = &wheel->far;
@@ -187,8 +185,7 @@ static bool enter_far(struct pl__wheel *wheel, uint64_t now) {
 static bool enter_next(struct pl__wheel *wheel, uint64_t now) {
   for (unsigned i = 1; i < PL__WHEEL_LEVELS; i++) {
     const struct level *level = &levels[i];
-    unsigned slot =
-        slot_next(wheel, level, slot_at(level, wheel->base) + 1);
+    unsigned slot = slot_next(wheel, level, slot_at(level, wheel->base) + 1);
     if (slot == level->first + level->slots) continue;
     uint64_t start = slot_start(level, wheel->base, slot);
     if (start > now) return false;

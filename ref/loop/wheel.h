@@ -40,11 +40,11 @@ enum {
 
 /* The slots and bits of all levels stand one behind the other. */
 struct pl__wheel {
-  uint64_t base;   /* ms; no timer is due before it */
-  uint64_t starts; /* start orders given so far */
-  size_t count;    /* timers in it */
-  uint64_t filled[PL__WHEEL_WORDS];     /* may hold something */
-  uint64_t mixed[PL__WHEEL_NEAR / 64];  /* may not be in start order */
+  uint64_t base;                       /* ms; no timer is due before it */
+  uint64_t starts;                     /* start orders given so far */
+  size_t count;                        /* timers in it */
+  uint64_t filled[PL__WHEEL_WORDS];    /* may hold something */
+  uint64_t mixed[PL__WHEEL_NEAR / 64]; /* may not be in start order */
   struct pl_link slot[PL__WHEEL_SLOTS];
   struct pl_link far;
 };

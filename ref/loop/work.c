@@ -15,6 +15,7 @@ void pl_work_init(struct pl_loop *loop, struct pl_work *work, pl_event_fn *fn,
   work->head.word = PL__WORK_IDLE;
   work->job = NULL;
   work->below = NULL;
+  work->slot = NULL;
   work->status = 0;
 }
 
@@ -40,8 +41,7 @@ int pl__work_run(struct pl_work *work) {
 void pl__work_done(struct pl_work *work, int status) {
   struct pl_loop *loop = work->head.loop;
   work->status = status;
-  struct pl_work *top =
-      atomic_load_explicit(&loop->done, memory_order_relaxed);
+  struct pl_work *top = atomic_load_explicit(&loop->done, memory_order_relaxed);
   do {
     work->below = top;
   } while (!atomic_compare_exchange_weak(&loop->done, &top, work));

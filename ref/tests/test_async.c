@@ -14,7 +14,8 @@ static void sends_coalesce_into_one_callback(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *async = act_async(world, "a", NULL);
-  for (int i = 0; i < 10; i++) send(async);
+  for (int i = 0; i < 10; i++)
+    send(async);
   expect_run(world, PL_LOOP_NOWAIT, 1);
   expect_run(world, PL_LOOP_NOWAIT, 1);
   expect_trace(world, "a");
@@ -22,25 +23,28 @@ static void sends_coalesce_into_one_callback(void **unused) {
   world_end(world);
 }
 
-static void callbacks_come_in_init_order_and_not_in_send_order(
-    void **unused) {
+static void callbacks_come_in_init_order_and_not_in_send_order(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *a = act_async(world, "a", NULL);
   struct act *b = act_async(world, "b", NULL);
   struct act *c = act_async(world, "c", NULL);
-  struct act *const orders[][3] = {
-      {a, b, c}, {c, b, a}, {b, c, a}, {c, a, b}};
+  struct act *const orders[][3] = {{a, b, c}, {c, b, a}, {b, c, a}, {c, a, b}};
   for (int i = 0; i < 4; i++) {
-    for (int k = 0; k < 3; k++) send(orders[i][k]);
+    for (int k = 0; k < 3; k++)
+      send(orders[i][k]);
     expect_run(world, PL_LOOP_NOWAIT, 1);
     expect_trace(world, "a b c");
   }
   world_end(world);
 }
 
-static void send_a(struct act *self) { send(act_find(self, "a")); }
-static void send_c(struct act *self) { send(act_find(self, "c")); }
+static void send_a(struct act *self) {
+  send(act_find(self, "a"));
+}
+static void send_c(struct act *self) {
+  send(act_find(self, "c"));
+}
 
 static void a_later_handle_sent_in_a_callback_joins_the_pass(void **unused) {
   (void)unused;
@@ -56,8 +60,8 @@ static void a_later_handle_sent_in_a_callback_joins_the_pass(void **unused) {
   world_end(world);
 }
 
-static void an_earlier_handle_sent_in_a_callback_waits_without_sleeping(
-    void **unused) {
+static void
+an_earlier_handle_sent_in_a_callback_waits_without_sleeping(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   act_async(world, "a", stop_loop);
@@ -73,19 +77,22 @@ static void send_self(struct act *self) {
   if (self->calls < 3) send(self);
 }
 
-static void a_handle_that_sends_to_itself_waits_for_the_next_iteration(
-    void **unused) {
+static void
+a_handle_that_sends_to_itself_waits_for_the_next_iteration(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *a = act_async(world, "a", send_self);
   soon_watcher(world, PL_OBJECT_CHECK, "check", NULL);
   send(a);
-  for (int i = 0; i < 4; i++) expect_run(world, PL_LOOP_NOWAIT, 1);
+  for (int i = 0; i < 4; i++)
+    expect_run(world, PL_LOOP_NOWAIT, 1);
   expect_trace(world, "a check a check a check check");
   world_end(world);
 }
 
-static void close_c(struct act *self) { act_close(act_find(self, "c")); }
+static void close_c(struct act *self) {
+  act_close(act_find(self, "c"));
+}
 
 static void send_d_and_close_c(struct act *self) {
   send(act_find(self, "c"));
@@ -94,8 +101,8 @@ static void send_d_and_close_c(struct act *self) {
   close_c(self);
 }
 
-static void closing_a_sent_handle_keeps_it_silent_and_the_others_not(
-    void **unused) {
+static void
+closing_a_sent_handle_keeps_it_silent_and_the_others_not(void **unused) {
   (void)unused;
   void (*const bodies[])(struct act *) = {close_c, send_d_and_close_c};
   const char *const traces[] = {"b ~c", "b d ~c"};
@@ -116,8 +123,7 @@ static void closing_a_sent_handle_keeps_it_silent_and_the_others_not(
   }
 }
 
-static void a_sent_handle_closed_before_the_loop_runs_is_silent(
-    void **unused) {
+static void a_sent_handle_closed_before_the_loop_runs_is_silent(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *a = act_async(world, "a", NULL);
@@ -130,8 +136,8 @@ static void a_sent_handle_closed_before_the_loop_runs_is_silent(
   world_end(world);
 }
 
-static void an_async_handle_keeps_the_loop_alive_unless_unreferenced(
-    void **unused) {
+static void
+an_async_handle_keeps_the_loop_alive_unless_unreferenced(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *a = act_async(world, "a", NULL);

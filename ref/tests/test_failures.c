@@ -19,7 +19,8 @@ static int count_descriptors(void) {
   DIR *dir = opendir("/proc/self/fd");
   assert_non_null(dir);
   int count = 0;
-  while (readdir(dir) != NULL) count++;
+  while (readdir(dir) != NULL)
+    count++;
   closedir(dir);
   return count;
 }
@@ -33,8 +34,7 @@ static int init_loop(struct pl_loop *loop, struct pl_poller *poller) {
   return pl_loop_init(loop, &config);
 }
 
-static void every_refused_allocation_of_a_new_loop_is_reported(
-    void **unused) {
+static void every_refused_allocation_of_a_new_loop_is_reported(void **unused) {
   (void)unused;
   struct pl_loop *loop = malloc(pl_loop_size());
   int refused = 0;
@@ -125,8 +125,7 @@ static void a_refused_timeout_can_be_started_later(void **unused) {
     struct world *world = world_begin();
     struct act *timeout = act_timeout(world, "t", NULL);
     world->until_fail = refused; /* the map, the heap, the slab of lists */
-    assert_int_equal(pl_timeout_start(&timeout->as.timeout, 5, 0),
-                     PL_ENOMEM);
+    assert_int_equal(pl_timeout_start(&timeout->as.timeout, 5, 0), PL_ENOMEM);
     assert_int_equal(pl_object_is_active(timeout), 0);
     assert_int_equal(pl_loop_alive(world->loop), 0);
     world->until_fail = -1;
@@ -155,7 +154,8 @@ static void many_durations_survive_a_shortage_of_memory(void **unused) {
   assert_true(started > COUNT / 2);
   assert_true(refused > 3);
   assert_int_equal(world->loop->timeouts.lists, started);
-  for (int i = 0; i < COUNT; i++) pl_timeout_clear(&timeouts[i]);
+  for (int i = 0; i < COUNT; i++)
+    pl_timeout_clear(&timeouts[i]);
   assert_int_equal(world->loop->timeouts.lists, 0);
   free(timeouts);
   world_end(world);
@@ -195,7 +195,9 @@ static void a_refused_table_of_descriptors_can_be_made_later(void **unused) {
   world_end(world);
 }
 
-static void nothing(void *arg) { (void)arg; }
+static void nothing(void *arg) {
+  (void)arg;
+}
 
 static void a_refused_pool_can_be_made_later(void **unused) {
   (void)unused;
@@ -211,8 +213,8 @@ static void a_refused_pool_can_be_made_later(void **unused) {
   world_end(world);
 }
 
-static void every_refusal_of_a_signal_handle_leaves_nothing_behind(
-    void **unused) {
+static void
+every_refusal_of_a_signal_handle_leaves_nothing_behind(void **unused) {
   (void)unused;
   struct pl_poller *poller = NULL;
   assert_int_equal(pl_poller_epoll_create(NULL, &poller), 0);
@@ -259,8 +261,7 @@ int main(void) {
       cmocka_unit_test(an_interval_needs_no_memory_to_go_on),
       cmocka_unit_test(a_refused_table_of_descriptors_can_be_made_later),
       cmocka_unit_test(a_refused_pool_can_be_made_later),
-      cmocka_unit_test(
-          every_refusal_of_a_signal_handle_leaves_nothing_behind),
+      cmocka_unit_test(every_refusal_of_a_signal_handle_leaves_nothing_behind),
       cmocka_unit_test(errors_have_names_and_texts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,8 @@ static void one_iteration_runs_the_phases_in_order(void **unused) {
   world_end(world);
 }
 
-static void default_mode_looks_at_timers_before_the_first_iteration(
-    void **unused) {
+static void
+default_mode_looks_at_timers_before_the_first_iteration(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_watcher(world, PL_OBJECT_PREPARE, "prepare", close_self);
@@ -48,8 +48,7 @@ static void default_mode_looks_at_timers_before_the_first_iteration(
 static void once_waits_for_a_timer_and_runs_it(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct act *prepare =
-      soon_watcher(world, PL_OBJECT_PREPARE, "prepare", NULL);
+  struct act *prepare = soon_watcher(world, PL_OBJECT_PREPARE, "prepare", NULL);
   pl_object_unref(prepare);
   soon_timer(world, 10, "timer", NULL);
   uint64_t before = pl_loop_now(world->loop);
@@ -82,12 +81,13 @@ static void nowait_never_waits(void **unused) {
   world_end(world);
 }
 
-static void nothing_watched_and_nothing_to_wait_for_needs_no_wait(
-    void **unused) {
+static void
+nothing_watched_and_nothing_to_wait_for_needs_no_wait(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *idle = soon_watcher(world, PL_OBJECT_IDLE, "idle", NULL);
-  for (int i = 0; i < 3; i++) expect_run(world, PL_LOOP_NOWAIT, 1);
+  for (int i = 0; i < 3; i++)
+    expect_run(world, PL_LOOP_NOWAIT, 1);
   assert_int_equal(idle->calls, 3);
   assert_int_equal(world->wait_count, 0);
   world_end(world);
@@ -117,8 +117,8 @@ static void stop_before_run_runs_nothing_and_is_cleared(void **unused) {
   world_end(world);
 }
 
-static void stop_in_prepare_completes_the_iteration_without_waiting(
-    void **unused) {
+static void
+stop_in_prepare_completes_the_iteration_without_waiting(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_timer(world, 1000, "timer", NULL);
@@ -136,8 +136,8 @@ static void run_nested(struct act *self) {
   assert_int_equal(pl_loop_close(self->world->loop), PL_EBUSY);
 }
 
-static void a_loop_neither_runs_nor_ends_inside_its_own_callback(
-    void **unused) {
+static void
+a_loop_neither_runs_nor_ends_inside_its_own_callback(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_timer(world, 0, "timer", run_nested);
@@ -193,8 +193,8 @@ static void poll_timeout_is_counted_from_the_cached_time(void **unused) {
   world_end(world);
 }
 
-static void a_far_timer_is_waited_for_in_pieces_that_nobody_sees(
-    void **unused) {
+static void
+a_far_timer_is_waited_for_in_pieces_that_nobody_sees(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_timer(world, UINT64_MAX, "never", NULL);
@@ -209,14 +209,13 @@ static void a_far_timer_is_waited_for_in_pieces_that_nobody_sees(
   world_end(world);
 }
 
-static void many_timers_far_away_cost_no_search_and_wake_in_time(
-    void **unused) {
+static void
+many_timers_far_away_cost_no_search_and_wake_in_time(void **unused) {
   (void)unused;
   enum { COUNT = 500 };
   struct world *world = world_begin();
   struct pl_timer *timers = calloc(COUNT, sizeof *timers);
-  struct act *prepare =
-      soon_watcher(world, PL_OBJECT_PREPARE, "prepare", NULL);
+  struct act *prepare = soon_watcher(world, PL_OBJECT_PREPARE, "prepare", NULL);
   struct act *first = soon_timer(world, 70000, "first", NULL);
   for (int i = 0; i < COUNT; i++) {
     pl_timer_init(world->loop, &timers[i], NULL, NULL);
@@ -226,13 +225,14 @@ static void many_timers_far_away_cost_no_search_and_wake_in_time(
   expect_trace(world, "prepare first");
   assert_int_equal(prepare->calls, 1);
   assert_int_equal(first->calls, 1);
-  for (int i = 0; i < COUNT; i++) pl_handle_close(&timers[i], NULL);
+  for (int i = 0; i < COUNT; i++)
+    pl_handle_close(&timers[i], NULL);
   world_end(world);
   free(timers);
 }
 
-static void a_deferred_call_that_defers_itself_does_not_starve_the_loop(
-    void **unused) {
+static void
+a_deferred_call_that_defers_itself_does_not_starve_the_loop(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *act = act_deferred(world, "d", defer_again);
@@ -253,8 +253,7 @@ static void cached_time_moves_in_poll_and_before_timers_only(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *idle = soon_watcher(world, PL_OBJECT_IDLE, "i", count_time);
-  struct act *prepare =
-      soon_watcher(world, PL_OBJECT_PREPARE, "p", count_time);
+  struct act *prepare = soon_watcher(world, PL_OBJECT_PREPARE, "p", count_time);
   struct act *check = soon_watcher(world, PL_OBJECT_CHECK, "c", count_time);
   struct act *timer = soon_timer(world, 0, "t", count_time);
   expect_run(world, PL_LOOP_NOWAIT, 1);
@@ -277,16 +276,14 @@ static void a_poller_that_fails_ends_the_run_with_its_error(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_iteration_runs_the_phases_in_order),
-      cmocka_unit_test(
-          default_mode_looks_at_timers_before_the_first_iteration),
+      cmocka_unit_test(default_mode_looks_at_timers_before_the_first_iteration),
       cmocka_unit_test(once_waits_for_a_timer_and_runs_it),
       cmocka_unit_test(once_runs_one_of_two_timers_that_are_due_apart),
       cmocka_unit_test(nowait_never_waits),
       cmocka_unit_test(nothing_watched_and_nothing_to_wait_for_needs_no_wait),
       cmocka_unit_test(an_empty_loop_runs_no_iteration),
       cmocka_unit_test(stop_before_run_runs_nothing_and_is_cleared),
-      cmocka_unit_test(
-          stop_in_prepare_completes_the_iteration_without_waiting),
+      cmocka_unit_test(stop_in_prepare_completes_the_iteration_without_waiting),
       cmocka_unit_test(a_loop_neither_runs_nor_ends_inside_its_own_callback),
       cmocka_unit_test(poll_waits_as_long_as_nothing_else_is_to_be_done),
       cmocka_unit_test(poll_timeout_is_counted_from_the_cached_time),

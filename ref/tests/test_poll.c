@@ -32,8 +32,8 @@ static void a_mask_that_is_again_what_it_was_is_not_told(void **unused) {
   world_end(world);
 }
 
-static void a_stop_is_told_before_the_next_wait_and_a_close_at_once(
-    void **unused) {
+static void
+a_stop_is_told_before_the_next_wait_and_a_close_at_once(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *poll = watch(world, "poll", 3);
@@ -70,8 +70,7 @@ static void a_refused_start_leaves_the_handle_as_it_was(void **unused) {
   world_end(world);
 }
 
-static void a_refused_change_is_reported_in_the_pending_phase(
-    void **unused) {
+static void a_refused_change_is_reported_in_the_pending_phase(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *poll = watch(world, "poll", 3);
@@ -122,8 +121,7 @@ static void poll_wakes_for_what_comes_first(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_mask_that_is_again_what_it_was_is_not_told),
-      cmocka_unit_test(
-          a_stop_is_told_before_the_next_wait_and_a_close_at_once),
+      cmocka_unit_test(a_stop_is_told_before_the_next_wait_and_a_close_at_once),
       cmocka_unit_test(a_refused_start_leaves_the_handle_as_it_was),
       cmocka_unit_test(a_refused_change_is_reported_in_the_pending_phase),
       cmocka_unit_test(the_error_of_a_closed_handle_is_not_reported),

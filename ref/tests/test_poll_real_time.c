@@ -26,12 +26,15 @@ struct pair {
 
 static struct pair new_pair(void) {
   int ends[2];
-  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK |
-                                           SOCK_CLOEXEC, 0, ends), 0);
+  assert_int_equal(
+      socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+      0);
   return (struct pair){.near = ends[0], .far = ends[1]};
 }
 
-static void put(int fd) { assert_int_equal(write(fd, "x", 1), 1); }
+static void put(int fd) {
+  assert_int_equal(write(fd, "x", 1), 1);
+}
 
 static void close_pair(struct pair pair) {
   close(pair.near);
@@ -40,7 +43,8 @@ static void close_pair(struct pair pair) {
 
 static void read_all(struct act *self) {
   char bytes[64];
-  while (read(self->as.poll.fd, bytes, sizeof bytes) > 0) continue;
+  while (read(self->as.poll.fd, bytes, sizeof bytes) > 0)
+    continue;
 }
 
 static void readiness_is_level_triggered(void **state) {
@@ -181,8 +185,7 @@ static void a_descriptor_number_may_be_used_again_after_close(void **state) {
     assert_int_equal(dup2(again.near, pair.near), pair.near);
     close(again.near);
     put(again.far);
-    assert_int_equal(pl_poll_start(&poll->as.poll, pair.near, PL_READABLE),
-                     0);
+    assert_int_equal(pl_poll_start(&poll->as.poll, pair.near, PL_READABLE), 0);
     expect_run(world, PL_LOOP_NOWAIT, 1);
     expect_trace(world, "poll");
     assert_int_equal(pl_handle_close(poll, NULL), 0);
@@ -208,8 +211,8 @@ static void hear_once(void *arg, int status) {
   ear->heard++;
 }
 
-static void more_ready_descriptors_than_one_wait_returns_are_all_heard(
-    void **state) {
+static void
+more_ready_descriptors_than_one_wait_returns_are_all_heard(void **state) {
   struct world *world = world_begin_real(new_poller(state));
   struct ear *ears = calloc(MANY, sizeof *ears);
   assert_non_null(ears);
@@ -231,10 +234,10 @@ static void more_ready_descriptors_than_one_wait_returns_are_all_heard(
   free(ears);
 }
 
-/* -- signals ---------------------------------------------------------------- */
+/* -- signals ----------------------------------------------------------------
+ */
 
-static void three_raises_are_three_callbacks_at_the_end_of_poll(
-    void **state) {
+static void three_raises_are_three_callbacks_at_the_end_of_poll(void **state) {
   struct world *world = world_begin_real(new_poller(state));
   struct pair pair = new_pair();
   struct act *poll = act_poll(world, "poll", read_all);
@@ -243,7 +246,8 @@ static void three_raises_are_three_callbacks_at_the_end_of_poll(
   assert_int_equal(pl_signal_start(&signal->as.signal, SIGUSR1), 0);
   soon_watcher(world, PL_OBJECT_CHECK, "check", NULL);
   put(pair.far);
-  for (int i = 0; i < 3; i++) raise(SIGUSR1);
+  for (int i = 0; i < 3; i++)
+    raise(SIGUSR1);
   expect_run(world, PL_LOOP_NOWAIT, 1);
   expect_trace(world, "poll usr1 usr1 usr1 check");
   assert_int_equal(signal->status, SIGUSR1);
@@ -251,8 +255,7 @@ static void three_raises_are_three_callbacks_at_the_end_of_poll(
   close_pair(pair);
 }
 
-static void signals_arrive_in_order_and_reach_all_their_handles(
-    void **state) {
+static void signals_arrive_in_order_and_reach_all_their_handles(void **state) {
   struct world *world = world_begin_real(new_poller(state));
   struct act *a = act_signal(world, "a1", NULL);
   struct act *b = act_signal(world, "b1", NULL);
@@ -316,7 +319,9 @@ static void raise_alarm(struct act *self) {
   raise(SIGALRM);
 }
 
-static void on_alarm(int signum) { (void)signum; }
+static void on_alarm(int signum) {
+  (void)signum;
+}
 
 /* A handler without SA_RESTART interrupts the wait; the timer still is in
  * time, and no iteration is made for it. */
@@ -348,8 +353,7 @@ int main(void) {
       OVER_BOTH(a_hang_up_is_reported_as_what_is_wanted),
       OVER_BOTH(bad_starts_are_refused),
       OVER_BOTH(a_descriptor_number_may_be_used_again_after_close),
-      OVER_BOTH(
-          more_ready_descriptors_than_one_wait_returns_are_all_heard),
+      OVER_BOTH(more_ready_descriptors_than_one_wait_returns_are_all_heard),
       OVER_BOTH(three_raises_are_three_callbacks_at_the_end_of_poll),
       OVER_BOTH(signals_arrive_in_order_and_reach_all_their_handles),
       OVER_BOTH(the_disposition_comes_back_when_nobody_listens),

@@ -14,7 +14,8 @@
 
 static void sleep_ms(long ms) {
   struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-  while (nanosleep(&left, &left) != 0) continue;
+  while (nanosleep(&left, &left) != 0)
+    continue;
 }
 
 static struct pl_poller *new_poller(void **state) {
@@ -24,7 +25,8 @@ static struct pl_poller *new_poller(void **state) {
   return poller;
 }
 
-/* -- async ------------------------------------------------------------------ */
+/* -- async ------------------------------------------------------------------
+ */
 
 enum { SENDERS = 4, SENDS = 20000, HANDLES = 8 };
 
@@ -60,7 +62,8 @@ static void collect_mail(void *arg, int status) {
 
 static long total_seen(const struct mailbox *boxes) {
   long total = 0;
-  for (int i = 0; i < HANDLES; i++) total += boxes[i].seen;
+  for (int i = 0; i < HANDLES; i++)
+    total += boxes[i].seen;
   return total;
 }
 
@@ -77,20 +80,23 @@ static void no_send_of_many_threads_is_lost(void **state) {
   /* A lost wake-up would leave this asleep for ever. */
   while (total_seen(boxes) < (long)SENDERS * SENDS)
     expect_run(world, PL_LOOP_ONCE, 1);
-  for (int i = 0; i < SENDERS; i++) pthread_join(senders[i].thread, NULL);
-  for (int i = 0; i < HANDLES; i++) pl_handle_close(&boxes[i].async, NULL);
+  for (int i = 0; i < SENDERS; i++)
+    pthread_join(senders[i].thread, NULL);
+  for (int i = 0; i < HANDLES; i++)
+    pl_handle_close(&boxes[i].async, NULL);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   world_end(world);
 }
 
 static void *send_storm(void *arg) {
   struct sender *sender = arg;
-  for (int i = 0; i < SENDS; i++) pl_async_send(&sender->boxes[i % 2].async);
+  for (int i = 0; i < SENDS; i++)
+    pl_async_send(&sender->boxes[i % 2].async);
   return NULL;
 }
 
-static void handles_close_under_a_storm_of_sends_to_their_neighbours(
-    void **state) {
+static void
+handles_close_under_a_storm_of_sends_to_their_neighbours(void **state) {
   struct world *world = world_begin_real(new_poller(state));
   struct mailbox stormed[2] = {0};
   pthread_t thread;
@@ -107,19 +113,23 @@ static void handles_close_under_a_storm_of_sends_to_their_neighbours(
     assert_int_equal(box.seen, 0);
   }
   pthread_join(thread, NULL);
-  for (int i = 0; i < 2; i++) pl_handle_close(&stormed[i].async, NULL);
+  for (int i = 0; i < 2; i++)
+    pl_handle_close(&stormed[i].async, NULL);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   world_end(world);
 }
 
-/* -- pool ------------------------------------------------------------------- */
+/* -- pool -------------------------------------------------------------------
+ */
 
 static void nap(void *arg) {
   (void)arg;
   sleep_ms(60);
 }
 
-static void nothing(void *arg) { (void)arg; }
+static void nothing(void *arg) {
+  (void)arg;
+}
 
 static void one_thread_works_first_come_first_served(void **unused) {
   (void)unused;
@@ -133,8 +143,8 @@ static void one_thread_works_first_come_first_served(void **unused) {
   world_end(world);
 }
 
-static void cancelled_jobs_report_in_order_before_the_running_one(
-    void **unused) {
+static void
+cancelled_jobs_report_in_order_before_the_running_one(void **unused) {
   (void)unused;
   struct world *world = world_begin_pool(1);
   struct act *a = act_work(world, "a", NULL);
@@ -167,8 +177,7 @@ static void submit_again(struct act *self) {
   if (self->calls < 4) pl_work_submit(&self->as.work, nothing);
 }
 
-static void a_job_can_be_submitted_again_from_its_own_callback(
-    void **unused) {
+static void a_job_can_be_submitted_again_from_its_own_callback(void **unused) {
   (void)unused;
   struct world *world = world_begin_pool(4);
   pl_work_submit(&act_work(world, "w", submit_again)->as.work, nothing);

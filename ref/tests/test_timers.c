@@ -20,8 +20,7 @@ static void equal_deadlines_fire_in_start_order(void **unused) {
   world_end(world);
 }
 
-static void overdue_timers_fire_by_deadline_and_not_by_duration(
-    void **unused) {
+static void overdue_timers_fire_by_deadline_and_not_by_duration(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_timer(world, 10, "a10", NULL);
@@ -39,8 +38,8 @@ static void restart_now(struct act *self) {
   if (self->calls < 3) pl_timer_start(&self->as.timer, 0, 0);
 }
 
-static void a_zero_timer_started_in_a_timer_waits_for_the_next_iteration(
-    void **unused) {
+static void
+a_zero_timer_started_in_a_timer_waits_for_the_next_iteration(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_watcher(world, PL_OBJECT_CHECK, "check", NULL);
@@ -69,7 +68,9 @@ static void a_new_zero_timer_runs_behind_those_already_due(void **unused) {
   world_end(world);
 }
 
-static void block_20(struct act *self) { world_block(self->world, 20); }
+static void block_20(struct act *self) {
+  world_block(self->world, 20);
+}
 
 static void a_timer_that_becomes_due_during_the_pass_waits(void **unused) {
   (void)unused;
@@ -104,8 +105,8 @@ static void stop_after_three(struct act *self) {
   if (self->calls == 3) pl_handle_stop(self);
 }
 
-static void a_repeating_timer_is_armed_again_before_its_callback(
-    void **unused) {
+static void
+a_repeating_timer_is_armed_again_before_its_callback(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *timer = act_timer(world, "t", stop_after_three);
@@ -165,16 +166,20 @@ static void again_restarts_a_repeating_timer_only(void **unused) {
   world_end(world);
 }
 
-static void stop_b(struct act *self) { pl_handle_stop(act_find(self, "b")); }
+static void stop_b(struct act *self) {
+  pl_handle_stop(act_find(self, "b"));
+}
 
 static void restart_b(struct act *self) {
   pl_timer_start(&act_find(self, "b")->as.timer, 7, 0);
 }
 
-static void close_b(struct act *self) { act_close(act_find(self, "b")); }
+static void close_b(struct act *self) {
+  act_close(act_find(self, "b"));
+}
 
-static void a_due_timer_can_be_stopped_restarted_and_closed_by_another(
-    void **unused) {
+static void
+a_due_timer_can_be_stopped_restarted_and_closed_by_another(void **unused) {
   (void)unused;
   void (*const bodies[])(struct act *) = {stop_b, restart_b, close_b};
   const char *const traces[] = {"a c", "a c b", "a c ~b"};
@@ -205,8 +210,7 @@ static void a_closing_timer_cannot_be_started(void **unused) {
   world_end(world);
 }
 
-static void a_clock_that_goes_back_does_not_move_the_loop_time(
-    void **unused) {
+static void a_clock_that_goes_back_does_not_move_the_loop_time(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   world_block(world, 100);
@@ -221,8 +225,7 @@ static void a_clock_that_goes_back_does_not_move_the_loop_time(
   world_end(world);
 }
 
-static void a_clock_that_jumps_a_year_fires_everything_in_order(
-    void **unused) {
+static void a_clock_that_jumps_a_year_fires_everything_in_order(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_timer(world, 100000, "b", NULL);

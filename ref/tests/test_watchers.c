@@ -45,8 +45,12 @@ static void a_watcher_started_in_its_own_phase_waits(void **unused) {
   }
 }
 
-static void stop_a(struct act *self) { pl_handle_stop(act_find(self, "a")); }
-static void close_a(struct act *self) { act_close(act_find(self, "a")); }
+static void stop_a(struct act *self) {
+  pl_handle_stop(act_find(self, "a"));
+}
+static void close_a(struct act *self) {
+  act_close(act_find(self, "a"));
+}
 
 static void restart_all(struct act *self) {
   const char *const labels[] = {"a", "b", "c"};
@@ -77,8 +81,8 @@ static void start_check(struct act *self) {
     soon_watcher(self->world, PL_OBJECT_CHECK, "check", NULL);
 }
 
-static void a_check_started_in_prepare_runs_in_the_same_iteration(
-    void **unused) {
+static void
+a_check_started_in_prepare_runs_in_the_same_iteration(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   soon_watcher(world, PL_OBJECT_PREPARE, "prepare", start_check);
@@ -146,8 +150,8 @@ static void a_handle_closed_in_a_close_callback_waits(void **unused) {
   world_end(world);
 }
 
-static void an_unreferenced_handle_keeps_the_loop_alive_while_closing(
-    void **unused) {
+static void
+an_unreferenced_handle_keeps_the_loop_alive_while_closing(void **unused) {
   (void)unused;
   struct world *world = world_begin();
   struct act *timer = soon_timer(world, 5, "t", NULL);

@@ -82,8 +82,7 @@ static void check_random(size_t count, uint64_t range, uint64_t step,
     /* Time passes, but nothing is fired yet: up to the next due time. */
     if (next_random() % 4 == 0 && wheel->count != 0) {
       uint64_t next = pl__wheel_next(wheel, SIZE_MAX);
-      if (next > wheel->base)
-        assert_null(pl__wheel_seek(wheel, next - 1));
+      if (next > wheel->base) assert_null(pl__wheel_seek(wheel, next - 1));
     }
   }
   size_t left = 0;
@@ -97,8 +96,8 @@ static void check_random(size_t count, uint64_t range, uint64_t step,
   free(wheel);
 }
 
-static void a_hundred_thousand_timers_fire_by_due_time_and_start_order(
-    void **unused) {
+static void
+a_hundred_thousand_timers_fire_by_due_time_and_start_order(void **unused) {
   (void)unused;
   state = 0x9e3779b97f4a7c15;
   check_random(100000, 300, 7, 1000);
@@ -129,8 +128,8 @@ static void wheels_that_begin_at_any_time_keep_the_order(void **unused) {
   }
 }
 
-static void a_timer_moved_to_a_later_time_fires_behind_those_already_there(
-    void **unused) {
+static void
+a_timer_moved_to_a_later_time_fires_behind_those_already_there(void **unused) {
   (void)unused;
   struct pl__wheel *wheel = new_wheel(0);
   struct pl_timer moved = {.due = 10}, old = {.due = 20}, new = {.due = 20};
@@ -143,8 +142,8 @@ static void a_timer_moved_to_a_later_time_fires_behind_those_already_there(
   free(wheel);
 }
 
-static void a_timer_moved_to_its_own_time_goes_behind_its_equals(
-    void **unused) {
+static void
+a_timer_moved_to_its_own_time_goes_behind_its_equals(void **unused) {
   (void)unused;
   struct pl__wheel *wheel = new_wheel(5);
   struct pl_timer a = {.due = 9}, b = {.due = 9};

@@ -115,9 +115,12 @@ void world_ready(struct world *world, int fd, unsigned events,
   world->fds[fd].ready_at = world->now_ns / 1000000 + after_ms;
 }
 
-void world_read(struct world *world, int fd) { world->fds[fd].ready = 0; }
+void world_read(struct world *world, int fd) {
+  world->fds[fd].ready = 0;
+}
 
-/* -- begin and end ---------------------------------------------------------- */
+/* -- begin and end ----------------------------------------------------------
+ */
 
 static struct world *begin(struct pl_loop_config *config) {
   struct world *world = calloc(1, sizeof *world);
@@ -166,7 +169,8 @@ static void end_act(struct act *act) {
 }
 
 void world_end(struct world *world) {
-  for (int i = 0; i < world->act_count; i++) end_act(&world->acts[i]);
+  for (int i = 0; i < world->act_count; i++)
+    end_act(&world->acts[i]);
   assert_int_equal(pl_loop_run(world->loop, PL_LOOP_DEFAULT), 0);
   assert_int_equal(pl_loop_close(world->loop), 0);
   assert_int_equal(world->blocks, 0);
@@ -174,7 +178,8 @@ void world_end(struct world *world) {
   free(world);
 }
 
-/* -- acts ------------------------------------------------------------------- */
+/* -- acts -------------------------------------------------------------------
+ */
 
 void world_say(struct world *world, const char *label) {
   size_t used = strlen(world->trace);
@@ -301,6 +306,10 @@ struct act *act_find(struct act *self, const char *label) {
   return NULL;
 }
 
-void stop_loop(struct act *self) { pl_loop_stop(self->world->loop); }
+void stop_loop(struct act *self) {
+  pl_loop_stop(self->world->loop);
+}
 
-void close_self(struct act *self) { act_close(self); }
+void close_self(struct act *self) {
+  act_close(self);
+}

@@ -55,9 +55,9 @@ struct world {
   uint64_t ns_per_reading; /* how far the clock moves when it is read */
   struct {
     uint64_t token;
-    unsigned armed;      /* what the loop told the poller */
-    unsigned ready;      /* what will be ready */
-    uint64_t ready_at;   /* and when, ms */
+    unsigned armed;    /* what the loop told the poller */
+    unsigned ready;    /* what will be ready */
+    uint64_t ready_at; /* and when, ms */
   } fds[WORLD_FDS];
   int modifications;
   int modify_error; /* what modify() fails with, but for a removal */

@@ -91,8 +91,8 @@ struct pl_ready {
 struct pl_poller;
 struct pl_poller_ops {
   const char *name;
-  int (*modify)(struct pl_poller *self, int fd, unsigned armed,
-                unsigned wanted, uint64_t token);
+  int (*modify)(struct pl_poller *self, int fd, unsigned armed, unsigned wanted,
+                uint64_t token);
   int (*wait)(struct pl_poller *self, struct pl_ready *ready, int capacity,
               int timeout_ms);
   void (*wake)(struct pl_poller *self);
@@ -146,7 +146,7 @@ int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config);
  * Node's queues need not be empty, what they hold is forgotten.
  * Errors: PL_EBUSY while it runs, or while a handle is not closed or a request
  * not reported; the loop is then unchanged.
- * Rule: uv_loop_close().
+ * Source: libuv documentation, uv_loop_close().
  */
 int pl_loop_close(struct pl_loop *loop);
 
@@ -154,32 +154,37 @@ int pl_loop_close(struct pl_loop *loop);
  * Runs the loop. Returns 1 when something is still alive, 0 when not.
  * Errors: PL_EBUSY when the loop already runs; what the poller's wait()
  * failed with, other than PL_EINTR, which is retried.
- * Rule: uv_run() of libuv 1.48: timers come last in an iteration.
+ * Rule: LOOP-PHASE-1 to -9, LOOP-RUN-1 to -7, with the trait
+ * timers-after-poll.
  */
 int pl_loop_run(struct pl_loop *loop, enum pl_loop_mode mode);
 
 /* Makes the running, or else the next, pl_loop_run() return early: the
- * iteration under way is completed and poll does not block. Rule: uv_stop(). */
+ * iteration under way is completed and poll does not block.
+ * Rule: LOOP-STOP-1 to -6. */
 void pl_loop_stop(struct pl_loop *loop);
 
 /* 1 when an active referenced handle, a request, a deferred call, a referenced
- * timeout or immediate, or a closing handle exists. Rule: uv_loop_alive(). */
+ * timeout or immediate, or a closing handle exists.
+ * Rule: LOOP-ALIVE-1 to -11. */
 int pl_loop_alive(const struct pl_loop *loop);
 
 /* Cached loop time in milliseconds, arbitrary start. It moves after poll,
- * before timers, and where a timeout is started. Rule: uv_now(). */
+ * before timers, and where a timeout is started.
+ * Rule: LOOP-TIME-1, LOOP-TIME-3. */
 uint64_t pl_loop_now(const struct pl_loop *loop);
 
-/* Reads the clock into the cached loop time. */
+/* Reads the clock into the cached loop time. Rule: LOOP-TIME-2. */
 void pl_loop_update_time(struct pl_loop *loop);
 
 /* What poll would wait if entered now: 0, milliseconds (up to INT_MAX), or -1
- * for ever. Rule: uv_backend_timeout(), without its special case for loops
- * that have not run yet. */
+ * for ever. Unlike libuv's it makes no exception for a loop that has not run
+ * yet. Rule: LOOP-POLL-1 to -10. */
 int pl_loop_backend_timeout(const struct pl_loop *loop);
 
 /* Drains ticks and microtasks until both queues are empty: the end of a main
- * script. Called inside a tick or a microtask it does nothing. */
+ * script. Called inside a tick or a microtask it does nothing.
+ * Rule: LOOP-TICK-1, LOOP-TICK-2. */
 void pl_loop_drain(struct pl_loop *loop);
 
 /* ---------------------------------------------------------------------- */
@@ -225,11 +230,11 @@ struct pl_object {
  *                   first; one closed there waits for the next iteration. The
  *                   storage is the caller's again when `closed` is called.
  *                   PL_EINVAL when already closing.
- *                   Rule: uv_close().
+ *                   Rule: LOOP-CLOSE-1 to -7.
  * pl_handle_stop    makes it inactive; stopping a stopped one is no error. An
  *                   async handle cannot be stopped: PL_EINVAL.
- * pl_handle_ref     flags, not counters: whether an active handle keeps the
- * pl_handle_unref   loop alive. New ones do.
+ * pl_object_ref     flags, not counters: whether an active handle keeps the
+ * pl_object_unref   loop alive. New ones do. Rule: LOOP-ALIVE-2.
  */
 int pl_handle_close(void *handle, pl_event_fn *closed);
 int pl_handle_stop(void *handle);
@@ -266,16 +271,19 @@ void pl_timer_init(struct pl_loop *loop, struct pl_timer *timer,
  * time. A timer started in a timer callback waits for the next timers phase,
  * also with 0 ms. Timers fire in order of (due, start order).
  * Errors: PL_EINVAL on a closing handle.
- * Rule: uv_timer_start() of libuv 1.48.
+ * Rule: LOOP-TIMER-1 to -17, LOOP-TIME-4, with the trait
+ * zero-timer-next-iteration.
  */
 int pl_timer_start(struct pl_timer *timer, uint64_t after_ms,
                    uint64_t repeat_ms);
 
 /* Restarts a repeating timer with its repeat value; does nothing to a one-shot
- * timer. Errors: PL_EINVAL when it was never started or is closing. */
+ * timer. Errors: PL_EINVAL when it was never started or is closing.
+ * Rule: LOOP-TIMER-7 to -9. */
 int pl_timer_again(struct pl_timer *timer);
 
-/* Sets the repeat value, milliseconds; the shot under way keeps its time. */
+/* Sets the repeat value, milliseconds; the shot under way keeps its time.
+ * Rule: LOOP-TIMER-10. */
 void pl_timer_set_repeat(struct pl_timer *timer, uint64_t repeat_ms);
 
 /* An idle, prepare or check handle. Each runs once per iteration, the last
@@ -290,12 +298,13 @@ void pl_watcher_init(struct pl_loop *loop, enum pl_object_kind kind,
                      struct pl_watcher *watcher, pl_event_fn *fn, void *arg);
 
 /* Starts it; one started during its own phase waits for the next iteration.
- * Starting a started one changes nothing. Errors: PL_EINVAL when closing. */
+ * Starting a started one changes nothing. Errors: PL_EINVAL when closing.
+ * Rule: LOOP-WATCH-1 to -6. */
 int pl_watcher_start(struct pl_watcher *watcher);
 
 struct pl_async {
   struct pl_object head;
-  uint64_t order; /* init order */
+  uint64_t order;                   /* init order */
   _Atomic(struct pl_async *) below; /* in the stack of the sent */
   atomic_int sent;
   atomic_int senders; /* threads inside pl_async_send() */
@@ -313,7 +322,7 @@ void pl_async_init(struct pl_loop *loop, struct pl_async *async,
  * sent from an async callback still runs in this pass if it was initialised
  * later than the running one, else in the next iteration.
  * Any thread, async-signal-safe; not after pl_handle_close() was called.
- * Rule: uv_async_send().
+ * Rule: LOOP-ASYNC-1 to -7.
  */
 int pl_async_send(struct pl_async *async);
 
@@ -328,8 +337,7 @@ struct pl_deferred {
 
 /* Queues the call; an already queued one keeps its place. Borrows it until it
  * is called. */
-void pl_deferred_init(struct pl_deferred *deferred, pl_event_fn *fn,
-                      void *arg);
+void pl_deferred_init(struct pl_deferred *deferred, pl_event_fn *fn, void *arg);
 void pl_deferred_post(struct pl_loop *loop, struct pl_deferred *deferred,
                       int status);
 
@@ -354,6 +362,7 @@ void pl_poll_init(struct pl_loop *loop, struct pl_poll *poll, pl_event_fn *fn,
  * May allocate for a descriptor higher than all before.
  * Errors: PL_EINVAL (closing, bad mask), PL_EBADF, PL_EPERM (a regular file),
  * PL_EEXIST (another active handle watches it), PL_ENOMEM, PL_ENOSPC.
+ * Rule: LOOP-IO-1 to -5.
  */
 int pl_poll_start(struct pl_poll *poll, int fd, unsigned events);
 
@@ -372,6 +381,7 @@ void pl_signal_init(struct pl_loop *loop, struct pl_signal *signal,
  * `signum` is the loop's while a handle of it is active and then what it was.
  * Errors: PL_EINVAL (closing, or a signal that cannot be caught), PL_EMFILE,
  * PL_ENOMEM, PL_ENOSPC (more than 64 loops of a process with signals).
+ * Rule: LOOP-SIGNAL-1 to -6.
  */
 int pl_signal_start(struct pl_signal *signal, int signum);
 
@@ -399,16 +409,18 @@ void pl_timeout_init(struct pl_loop *loop, struct pl_timeout *timeout,
  * the first that is not due by the one clock reading of the pass.
  * May allocate for more distinct durations at a time than ever before.
  * Errors: PL_ENOMEM.
- * Rule: Node 20, lib/internal/timers.js.
+ * Rule: LOOP-TIMEOUT-1 to -16, LOOP-TIME-6, with the trait timer-lists.
+ * Source: Node 20, lib/internal/timers.js.
  */
 int pl_timeout_start(struct pl_timeout *timeout, double delay_ms,
                      int repeating);
 
 /* timeout.refresh(): the countdown begins again, also after it fired; nothing
- * happens to a cleared one. Errors: PL_ENOMEM. */
+ * happens to a cleared one. Errors: PL_ENOMEM.
+ * Rule: LOOP-TIMEOUT-12 to -14. */
 int pl_timeout_refresh(struct pl_timeout *timeout);
 
-/* clearTimeout(): a no-op on what is not waiting. */
+/* clearTimeout(): a no-op on what is not waiting. Rule: LOOP-CLEAR-1 to -7. */
 void pl_timeout_clear(struct pl_timeout *timeout);
 
 /* setImmediate. */
@@ -424,7 +436,7 @@ void pl_immediate_init(struct pl_loop *loop, struct pl_immediate *immediate,
 /* Runs it at the end of the check phase; poll does not block until then. One
  * started by a running immediate waits for the next iteration.
  * Errors: PL_EBUSY when it waits already.
- * Rule: Node 20, processImmediate(). */
+ * Rule: LOOP-CHECK-1 to -8, LOOP-POLL-10. */
 int pl_immediate_start(struct pl_immediate *immediate);
 
 /* clearImmediate(): a no-op on what is not waiting. */
@@ -444,7 +456,7 @@ void pl_task_init(struct pl_loop *loop, struct pl_task *task, pl_event_fn *fn,
                   void *arg);
 
 /* Append the task to a queue. Errors: PL_EBUSY when it waits already.
- * Rule: Node 20, processTicksAndRejections(). */
+ * Rule: LOOP-TICK-1 to -11, LOOP-MICRO-1 to -4. */
 int pl_task_tick(struct pl_task *task);
 int pl_task_microtask(struct pl_task *task);
 
@@ -455,7 +467,8 @@ int pl_task_microtask(struct pl_task *task);
 struct pl_work {
   struct pl_object head; /* word: enum pl__work_state */
   void (*job)(void *arg);
-  struct pl_work *below; /* in the stack of the done */
+  struct pl_work *below;           /* in the stack of the done */
+  _Atomic(struct pl_work *) *slot; /* where a thread of the pool keeps it */
   int status;
 };
 
@@ -465,11 +478,12 @@ void pl_work_init(struct pl_loop *loop, struct pl_work *work, pl_event_fn *fn,
                   void *arg);
 
 /*
- * Runs job(arg) on a thread of the pool, first come, first served, then the
- * callback in the poll phase. The pool starts its threads when it needs them;
- * they block all signals.
+ * Runs job(arg) on a thread of the pool, first come, first served (when many
+ * wait, a thread takes some at a time), then the callback in the poll phase.
+ * The pool starts its threads when it needs them; they block all signals.
  * Errors: PL_EBUSY when it is under way already, PL_ENOMEM, PL_EAGAIN (no
  * thread could be started).
+ * Rule: LOOP-POOL-1 to -10.
  */
 int pl_work_submit(struct pl_work *work, void (*job)(void *arg));
 
@@ -479,7 +493,7 @@ int pl_work_submit(struct pl_work *work, void (*job)(void *arg));
  * without waiting for those that run.
  * work: a pl_work, or the address of a pl_stat.
  * Errors: PL_EBUSY when it is running or done.
- * Rule: uv_cancel().
+ * Rule: LOOP-POOL-3, LOOP-POOL-4, LOOP-POOL-8.
  */
 int pl_work_cancel(void *work);
 
@@ -494,7 +508,8 @@ struct pl_stat {
 void pl_stat_init(struct pl_loop *loop, struct pl_stat *request,
                   pl_event_fn *fn, void *arg);
 
-/* Borrows `path` until the callback. Errors: as pl_work_submit(). */
+/* Borrows `path` until the callback. Errors: as pl_work_submit().
+ * Rule: LOOP-FS-1 to -8. */
 int pl_stat_submit(struct pl_stat *request, const char *path);
 
 #endif
