@@ -2,19 +2,10 @@
 /* Runs a case as often as it asks for and turns what came into a verdict. */
 #include "judge.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pattern.h"
-
-enum {
-  START_TRIES = 3,   /* in a row; then the run is given up */
-  GRACE_MS = 100,    /* for processes that are about to end */
-  POLITE_MS = 2000   /* for an adapter that was asked to stop */
-};
 
 /* What is gathered while one case runs. */
 struct trial {
@@ -22,7 +13,7 @@ struct trial {
   const struct pl_case *item;
   struct pl_outcome *outcome;
   struct pl_pattern pattern;
-  struct pl_text leaks;
+  struct pl_trail trail;
   json_t *worst;        /* the first forbidden trace */
   unsigned unmet;       /* runs whose evidence was too small */
   bool decided;         /* by something other than traces */
@@ -36,13 +27,13 @@ static bool lists(const json_t *names, const char *name) {
 }
 
 static const json_t *traits_of(const struct pl_judge *judge) {
-  return json_object_get(judge->hello, "traits");
+  return json_object_get(judge->adapter.hello, "traits");
 }
 
 /* Returns why the case cannot be asked of this adapter, or NULL. */
 static char *why_unsupported(const struct pl_judge *judge,
                              const struct pl_case *item) {
-  const json_t *promised = json_object_get(judge->hello, "capabilities");
+  const json_t *promised = json_object_get(judge->adapter.hello, "capabilities");
   for (size_t i = 0; i < json_array_size(item->needs); i++) {
     const char *name = json_string_value(json_array_get(item->needs, i));
     if (!lists(promised, name))
@@ -72,187 +63,9 @@ static const json_t *expected_trace(const struct pl_judge *judge,
   return item->expect;
 }
 
-static char *command_text(char **argv) {
-  struct pl_text text = {0};
-  for (size_t i = 0; argv[i] != NULL; i++)
-    pl_text_format(&text, "%s%s", i > 0 ? " " : "", argv[i]);
-  return text.bytes;
-}
-
-/* Starts a session, trying again a few times. */
-static enum pl_judged start_session(struct pl_judge *judge, char **env,
-                                    struct pl_session **session) {
-  char *error = NULL;
-  for (unsigned i = 0; i < START_TRIES; i++) {
-    free(error);
-    *session = pl_session_start(&judge->plan, env, &error);
-    judge->sessions++;
-    if (*session != NULL)
-      return PL_JUDGED;
-    if (error == NULL)
-      return PL_JUDGE_INTERRUPTED;
-  }
-  char *command = command_text(judge->plan.argv);
-  judge->fatal = pl_mem_format("cannot start the adapter `%s` (%d tries): %s",
-                               command, START_TRIES, error);
-  free(command);
-  free(error);
-  return PL_JUDGE_FATAL;
-}
-
-/* The processes that may live now: the shared adapter and its helpers. */
-static void add_known(const struct pl_judge *judge, struct pl_pids *known) {
-  if (judge->shared == NULL)
-    return;
-  pl_pids_add(known, judge->shared->process->pid);
-  for (size_t i = 0; i < judge->shared->helpers.count; i++)
-    pl_pids_add(known, judge->shared->helpers.at[i]);
-}
-
-/* Names and kills what is alive and not known. Returns whether there was
- * anything. */
-static bool sweep(struct pl_judge *judge, struct pl_text *leaks) {
-  struct pl_pids known = {0}, found = {0};
-  add_known(judge, &known);
-  pl_audit_survivors(&known, GRACE_MS, &found);
-  bool leaked = found.count > 0;
-  if (leaked) {
-    if (leaks->length > 0)
-      pl_text_say(leaks, ", ");
-    pl_audit_name(&found, leaks);
-    pl_audit_kill(&known);
-  }
-  pl_pids_free(&found);
-  pl_pids_free(&known);
-  return leaked;
-}
-
-static void end_shared(struct pl_judge *judge, unsigned polite_ms,
-                       struct pl_text *leaks) {
-  struct pl_session *session = judge->shared;
-  judge->shared = NULL;
-  pl_session_end(session, polite_ms);
-  sweep(judge, leaks);
-}
-
-/* Notes something that no case can be blamed for. */
-static void note_fault(struct pl_judge *judge, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void note_fault(struct pl_judge *judge, const char *format, ...) {
-  enum { ENOUGH = 2000 };
-  va_list arguments;
-  if (judge->faults.length > ENOUGH)
-    return;
-  if (judge->faults.length > 0)
-    pl_text_say(&judge->faults, "; ");
-  va_start(arguments, format);
-  pl_text_format_list(&judge->faults, format, arguments);
-  va_end(arguments);
-}
-
-/* An adapter that did something between two cases is not asked again; the
- * next case is not to blame. */
-static void drop_unasked(struct pl_judge *judge) {
-  struct pl_text leaks = {0};
-  char *what = pl_session_unasked(judge->shared);
-  if (what == NULL)
-    return;
-  note_fault(judge, "after %s and before the next case: %s",
-             judge->last_id != NULL ? judge->last_id : "the start", what);
-  end_shared(judge, 0, &leaks);
-  pl_text_free(&leaks);
-  free(what);
-}
-
-static void keep_log(struct trial *trial, const struct pl_session *session) {
-  char *log = pl_tail_text(&session->process->log);
-  if (log == NULL)
-    return;
-  free(trial->outcome->log);
-  trial->outcome->log = log;
-}
-
-/* Gives this process's environment with the case's on top; free the array and
- * its last `*own` entries. */
-static char **make_env(const struct pl_case *item, size_t *own) {
-  size_t count = 0, kept = 0;
-  while (environ[count] != NULL)
-    count++;
-  char **env =
-      pl_mem_alloc((count + json_object_size(item->env) + 2) * sizeof(char *));
-  for (size_t i = 0; i < count; i++) {
-    size_t length = strcspn(environ[i], "=");
-    char *name = pl_mem_format("%.*s", (int)length, environ[i]);
-    bool replaced = json_object_get(item->env, name) != NULL ||
-                    (item->pool > 0 && strcmp(name, "UV_THREADPOOL_SIZE") == 0);
-    free(name);
-    if (!replaced)
-      env[kept++] = environ[i];
-  }
-  *own = 0;
-  const char *name;
-  json_t *value;
-  json_object_foreach((json_t *)item->env, name, value) {
-    env[kept + (*own)++] =
-        pl_mem_format("%s=%s", name, json_string_value(value));
-  }
-  if (item->pool > 0)
-    env[kept + (*own)++] =
-        pl_mem_format("UV_THREADPOOL_SIZE=%u", item->pool);
-  return env;
-}
-
-static void free_env(char **env, size_t own) {
-  size_t count = 0;
-  while (env[count] != NULL)
-    count++;
-  for (size_t i = count - own; i < count; i++)
-    free(env[i]);
-  free(env);
-}
-
 static unsigned timeout_of(const struct trial *trial) {
   return trial->judge->timeout_ms > 0 ? trial->judge->timeout_ms
                                       : trial->item->timeout_ms;
-}
-
-static enum pl_judged run_isolated(struct trial *trial,
-                                   struct pl_request *request,
-                                   struct pl_run *run) {
-  struct pl_session *session;
-  size_t own;
-  char **env = make_env(trial->item, &own);
-  enum pl_judged judged = start_session(trial->judge, env, &session);
-  free_env(env, own);
-  if (judged != PL_JUDGED)
-    return judged;
-  request->stream = 1;
-  pl_session_run(session, request, timeout_of(trial), run);
-  keep_log(trial, session);
-  pl_session_end(session, 0);
-  sweep(trial->judge, &trial->leaks);
-  return PL_JUDGED;
-}
-
-static enum pl_judged run_shared(struct trial *trial,
-                                 struct pl_request *request,
-                                 struct pl_run *run) {
-  struct pl_judge *judge = trial->judge;
-  if (judge->shared != NULL)
-    drop_unasked(judge);
-  if (judge->shared == NULL) {
-    enum pl_judged judged = start_session(judge, NULL, &judge->shared);
-    if (judged != PL_JUDGED)
-      return judged;
-  }
-  pl_session_run(judge->shared, request, timeout_of(trial), run);
-  keep_log(trial, judge->shared);
-  if (run->over)
-    end_shared(judge, 0, &trial->leaks);
-  else if (sweep(judge, &trial->leaks))
-    end_shared(judge, 0, &trial->leaks);
-  return PL_JUDGED;
 }
 
 /* Says whether a run's counters reach what the case asks for. */
@@ -353,7 +166,7 @@ static void take_run(struct trial *trial, struct pl_run *run) {
   run->detail = NULL;
 }
 
-static enum pl_judged run_once(struct trial *trial) {
+static enum pl_progress run_once(struct trial *trial) {
   struct pl_judge *judge = trial->judge;
   const struct pl_case *item = trial->item;
   struct pl_request request = {.program = item->program,
@@ -365,21 +178,25 @@ static enum pl_judged run_once(struct trial *trial) {
     own_dir = pl_scratch_make(&judge->scratch, item->files, &error);
     if (own_dir == NULL) {
       decide(trial, PL_VERDICT_ERROR, error);
-      return PL_JUDGED;
+      return PL_WENT_ON;
     }
     request.dir = own_dir;
   }
-  enum pl_judged judged = item->isolated ? run_isolated(trial, &request, &run)
-                                         : run_shared(trial, &request, &run);
+  enum pl_progress progress =
+      item->isolated
+          ? pl_adapter_run_alone(&judge->adapter, item, &request,
+                                 timeout_of(trial), &run, &trial->trail)
+          : pl_adapter_run(&judge->adapter, &request, timeout_of(trial), &run,
+                           &trial->trail);
   pl_scratch_drop(own_dir);
-  if (judged == PL_JUDGED && run.kind == PL_RUN_INTERRUPTED)
-    judged = PL_JUDGE_INTERRUPTED;
-  if (judged == PL_JUDGED) {
+  if (progress == PL_WENT_ON && run.kind == PL_RUN_INTERRUPTED)
+    progress = PL_INTERRUPTED;
+  if (progress == PL_WENT_ON) {
     trial->outcome->runs++;
     take_run(trial, &run);
   }
   pl_run_free(&run);
-  return judged;
+  return progress;
 }
 
 /* Says whether the process's end by a signal is what is wrong. */
@@ -427,12 +244,12 @@ static void conclude(struct trial *trial) {
 
 static void add_leaks(struct trial *trial) {
   struct pl_outcome *outcome = trial->outcome;
-  if (trial->leaks.length == 0)
+  if (trial->trail.leaks.length == 0)
     return;
   char *detail = pl_mem_format(
       "%s%sleft behind and killed: %s",
       outcome->detail != NULL ? outcome->detail : "",
-      outcome->detail != NULL ? "\n" : "", trial->leaks.bytes);
+      outcome->detail != NULL ? "\n" : "", trial->trail.leaks.bytes);
   free(outcome->detail);
   outcome->detail = detail;
   if (outcome->verdict != PL_VERDICT_FAIL &&
@@ -458,39 +275,40 @@ static void quarantine(struct trial *trial) {
   outcome->verdict = PL_VERDICT_DISPUTED;
 }
 
-static enum pl_judged run_all(struct trial *trial) {
+static enum pl_progress run_all(struct trial *trial) {
   const json_t *ir = expected_trace(trial->judge, trial->item);
   unsigned long runs =
       (unsigned long)trial->item->runs * trial->judge->repeat;
   char *error = NULL;
-  enum pl_judged judged = PL_JUDGED;
+  enum pl_progress progress = PL_WENT_ON;
   if (pl_pattern_compile(&trial->pattern, ir, &error) != 0) {
     decide(trial, PL_VERDICT_ERROR, error); /* loading it checked that */
-    return PL_JUDGED;
+    return PL_WENT_ON;
   }
   for (unsigned long i = 0;
-       i < runs && judged == PL_JUDGED && !trial->decided; i++)
-    judged = run_once(trial);
-  if (judged == PL_JUDGED)
+       i < runs && progress == PL_WENT_ON && !trial->decided; i++)
+    progress = run_once(trial);
+  if (progress == PL_WENT_ON)
     conclude(trial);
   pl_pattern_free(&trial->pattern);
-  return judged;
+  return progress;
 }
 
-enum pl_judged pl_judge_case(struct pl_judge *judge,
+enum pl_progress pl_judge_case(struct pl_judge *judge,
                              const struct pl_case *item,
                              struct pl_outcome *outcome) {
   struct trial trial = {.judge = judge, .item = item, .outcome = outcome};
   uint64_t begin = uv_hrtime();
-  enum pl_judged judged = PL_JUDGED;
+  enum pl_progress progress = PL_WENT_ON;
   *outcome = (struct pl_outcome){.evidence = pl_mem_need(json_object())};
   char *why = why_unsupported(judge, item);
   if (why != NULL)
     decide(&trial, PL_VERDICT_UNSUPPORTED, why);
   else
-    judged = run_all(&trial);
-  judge->last_id = item->id;
-  if (judged == PL_JUDGED) {
+    progress = run_all(&trial);
+  judge->adapter.last_id = item->id;
+  outcome->log = trial.trail.log;
+  if (progress == PL_WENT_ON) {
     add_leaks(&trial);
     quarantine(&trial);
     outcome->expected = pl_expectations_of(judge->known, item);
@@ -500,9 +318,9 @@ enum pl_judged pl_judge_case(struct pl_judge *judge,
   } else {
     pl_outcome_free(outcome);
   }
-  pl_text_free(&trial.leaks);
+  pl_text_free(&trial.trail.leaks);
   json_decref(trial.worst);
-  return judged;
+  return progress;
 }
 
 void pl_outcome_free(struct pl_outcome *outcome) {
@@ -514,39 +332,17 @@ void pl_outcome_free(struct pl_outcome *outcome) {
   *outcome = (struct pl_outcome){0};
 }
 
-enum pl_judged pl_judge_open(struct pl_judge *judge,
+enum pl_progress pl_judge_open(struct pl_judge *judge,
                              const struct pl_session_plan *plan) {
-  *judge = (struct pl_judge){.plan = *plan, .repeat = 1};
-  judge->plan.driver = &judge->driver;
-  int error = pl_driver_init(&judge->driver);
-  if (error != 0) {
-    judge->fatal = pl_mem_format("cannot set up the event loop: %s",
-                                 uv_strerror(error));
-    return PL_JUDGE_FATAL;
-  }
-  if (pl_audit_begin() != 0) {
-    judge->fatal = pl_mem_format("cannot watch over child processes: %s",
-                                 strerror(errno));
-    return PL_JUDGE_FATAL;
-  }
-  if (pl_scratch_open(&judge->scratch, &judge->fatal) != 0)
-    return PL_JUDGE_FATAL;
-  judge->files_before = pl_audit_open_files();
-  enum pl_judged judged = start_session(judge, NULL, &judge->shared);
-  if (judged == PL_JUDGED)
-    judge->hello = json_incref(judge->shared->hello);
-  return judged;
+  *judge = (struct pl_judge){.repeat = 1};
+  char *error = NULL;
+  if (pl_scratch_open(&judge->scratch, &error) == 0)
+    return pl_adapter_open(&judge->adapter, plan);
+  judge->adapter.fatal = error;
+  return PL_GAVE_UP;
 }
 
 void pl_judge_close(struct pl_judge *judge) {
-  unsigned polite = judge->driver.interrupted != 0 ? 0 : POLITE_MS;
-  struct pl_text leaks = {0};
-  end_shared(judge, polite, &leaks);
-  if (leaks.length > 0 && polite > 0)
-    note_fault(judge, "left behind at the end and killed: %s", leaks.bytes);
-  pl_text_free(&leaks);
-  judge->files_after = pl_audit_open_files();
+  pl_adapter_close(&judge->adapter);
   pl_scratch_close(&judge->scratch);
-  json_decref(judge->hello);
-  pl_driver_free(&judge->driver);
 }

@@ -8,8 +8,8 @@
  *
  * Invariant: the cost of a match is (events) x (live states), and states are
  * sets of equal remainders, not of ways to reach them. A pattern whose states
- * outgrow PL_PATTERN_MAX_STATES (or _BYTES) is answered PL_MATCH_TOO_BIG, never waited
- * for.
+ * outgrow PL_PATTERN_MAX_STATES (or _BYTES) is answered PL_MATCH_TOO_BIG,
+ * never waited for.
  */
 #ifndef PL_RUNNER_PATTERN_H
 #define PL_RUNNER_PATTERN_H

@@ -38,7 +38,7 @@ struct run {
   struct pl_expectations known;
   struct cost cost;
   size_t count, done;
-  enum pl_judged stopped; /* not PL_JUDGED: no case runs any more */
+  enum pl_progress stopped; /* not PL_WENT_ON: no case runs any more */
   bool broken;            /* the results could not be written */
 };
 
@@ -74,13 +74,13 @@ static void run_entry(void **state) {
   struct entry *entry = *state;
   struct run *run = entry->run;
   struct pl_outcome outcome;
-  if (run->stopped != PL_JUDGED || run->broken)
+  if (run->stopped != PL_WENT_ON || run->broken)
     pl_output_bail(run->output, "");
   run->stopped = pl_judge_case(&run->judge, entry->item, &outcome);
-  if (run->stopped != PL_JUDGED)
-    pl_output_bail(run->output, run->stopped == PL_JUDGE_INTERRUPTED
+  if (run->stopped != PL_WENT_ON)
+    pl_output_bail(run->output, run->stopped == PL_INTERRUPTED
                                     ? "interrupted"
-                                    : run->judge.fatal);
+                                    : run->judge.adapter.fatal);
   run->done++;
   note_cost(run);
   if (pl_results_case(&run->results, entry->item, &outcome) != 0) {
@@ -94,7 +94,7 @@ static void run_entry(void **state) {
 }
 
 static char *group_name(const struct run *run) {
-  const json_t *who = json_object_get(run->judge.hello, "implementation");
+  const json_t *who = json_object_get(run->judge.adapter.hello, "implementation");
   char *name = pl_mem_format(
       "%s %s", json_string_value(json_object_get(who, "name")),
       json_string_value(json_object_get(who, "version")));
@@ -155,24 +155,25 @@ static void say_stats(const struct run *run) {
           "stats: %zu cases, %.1f us per case, %u processes started, "
           "latest time-out %.1f ms late\n",
           run->done, run->done ? total / (double)run->done : 0,
-          run->judge.sessions, run->judge.latest_ms);
+          run->judge.adapter.sessions, run->judge.latest_ms);
   fprintf(stderr,
           "stats: descriptors %d before, %d after; heap %zu bytes after a "
           "tenth, %zu at the end; resident %ld pages after a tenth, %ld at "
           "the end\n",
-          run->judge.files_before, run->judge.files_after,
-          run->cost.early_heap, run->cost.heap, run->cost.early_pages, run->cost.pages);
+          run->judge.adapter.files_before, run->judge.adapter.files_after,
+          run->cost.early_heap, run->cost.heap, run->cost.early_pages,
+          run->cost.pages);
 }
 
 /* Ends the adapter, writes the footer, and finds the exit status. */
 static int finish(struct run *run) {
   run->cost.heap = mallinfo2().uordblks;
   run->cost.pages = resident_pages();
-  int interrupted = run->judge.driver.interrupted;
+  int interrupted = run->judge.adapter.driver.interrupted;
   pl_judge_close(&run->judge);
-  bool complete = run->stopped == PL_JUDGED && !run->broken;
-  bool faulty = run->judge.faults.length > 0;
-  const char *detail = faulty ? run->judge.faults.bytes : run->judge.fatal;
+  bool complete = run->stopped == PL_WENT_ON && !run->broken;
+  bool faulty = run->judge.adapter.faults.length > 0;
+  const char *detail = faulty ? run->judge.adapter.faults.bytes : run->judge.adapter.fatal;
   if (!run->broken)
     pl_results_footer(&run->results, complete, detail);
   bool written = pl_results_close(&run->results) == 0;
@@ -182,12 +183,12 @@ static int finish(struct run *run) {
     say_stats(run);
   if (faulty)
     fprintf(stderr, "conform: the adapter, outside of any case: %s\n",
-            run->judge.faults.bytes);
-  if (run->judge.fatal != NULL)
-    complain(run->judge.fatal);
+            run->judge.adapter.faults.bytes);
+  if (run->judge.adapter.fatal != NULL)
+    complain(run->judge.adapter.fatal);
   if (!written)
     complain(run->results.error);
-  if (interrupted != 0 && run->stopped == PL_JUDGE_INTERRUPTED) {
+  if (interrupted != 0 && run->stopped == PL_INTERRUPTED) {
     complain("interrupted; the results are partial");
     return PL_EXIT_INTERRUPTED;
   }
@@ -244,14 +245,14 @@ static int run_all(struct run *run, struct pl_case *const *cases,
   run->judge.repeat = options->repeat;
   run->judge.timeout_ms = options->timeout_ms;
   run->judge.known = &run->known;
-  if (run->stopped != PL_JUDGED)
+  if (run->stopped != PL_WENT_ON)
     return finish(run);
-  const json_t *who = json_object_get(run->judge.hello, "implementation");
+  const json_t *who = json_object_get(run->judge.adapter.hello, "implementation");
   const char *name = json_string_value(json_object_get(who, "name"));
   pl_expectations_choose(
       &run->known, options->implementation ? options->implementation : name,
       json_string_value(json_object_get(who, "version")));
-  run->broken = pl_results_header(&run->results, run->judge.hello, facts) != 0;
+  run->broken = pl_results_header(&run->results, run->judge.adapter.hello, facts) != 0;
   run->cost.begin = uv_hrtime();
   if (!run->broken)
     run_cases(run, cases);
@@ -279,8 +280,8 @@ int pl_run(const struct pl_options *options, const struct pl_corpus *corpus,
   }
   pl_results_close(&run.results);
   free(run.results.error);
-  free(run.judge.fatal);
-  pl_text_free(&run.judge.faults);
+  free(run.judge.adapter.fatal);
+  pl_text_free(&run.judge.adapter.faults);
   pl_expectations_free(&run.known);
   pl_schema_free(&run.schema);
   return status;

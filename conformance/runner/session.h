@@ -22,7 +22,7 @@ struct pl_session_plan {
   struct pl_driver *driver;
   char **argv;
   unsigned start_ms;              /* time limit of the answer to start */
-  const struct pl_schema *schema; /* every message is held against it; or NULL */
+  const struct pl_schema *schema; /* holds for every message; or NULL */
 };
 
 struct pl_session {

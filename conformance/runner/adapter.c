@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Starts, restarts and ends the adapter; finds what it leaves behind. */
+#include "adapter.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+  START_TRIES = 3, /* in a row; then the run is given up */
+  GRACE_MS = 100,  /* for processes that are about to end */
+  POLITE_MS = 2000 /* for an adapter that was asked to stop */
+};
+
+static char *command_text(char **argv) {
+  struct pl_text text = {0};
+  for (size_t i = 0; argv[i] != NULL; i++)
+    pl_text_format(&text, "%s%s", i > 0 ? " " : "", argv[i]);
+  return text.bytes;
+}
+
+/* Starts a session, trying again a few times. */
+static enum pl_progress start_session(struct pl_adapter *adapter, char **env,
+                                    struct pl_session **session) {
+  char *error = NULL;
+  for (unsigned i = 0; i < START_TRIES; i++) {
+    free(error);
+    *session = pl_session_start(&adapter->plan, env, &error);
+    adapter->sessions++;
+    if (*session != NULL)
+      return PL_WENT_ON;
+    if (error == NULL)
+      return PL_INTERRUPTED;
+  }
+  char *command = command_text(adapter->plan.argv);
+  adapter->fatal = pl_mem_format("cannot start the adapter `%s` (%d tries): %s",
+                               command, START_TRIES, error);
+  free(command);
+  free(error);
+  return PL_GAVE_UP;
+}
+
+/* The processes that may live now: the shared adapter and its helpers. */
+static void add_known(const struct pl_adapter *adapter, struct pl_pids *known) {
+  if (adapter->shared == NULL)
+    return;
+  pl_pids_add(known, adapter->shared->process->pid);
+  for (size_t i = 0; i < adapter->shared->helpers.count; i++)
+    pl_pids_add(known, adapter->shared->helpers.at[i]);
+}
+
+/* Names and kills what is alive and not known. Returns whether there was
+ * anything. */
+static bool sweep(struct pl_adapter *adapter, struct pl_text *leaks) {
+  struct pl_pids known = {0}, found = {0};
+  add_known(adapter, &known);
+  pl_audit_survivors(&known, GRACE_MS, &found);
+  bool leaked = found.count > 0;
+  if (leaked) {
+    if (leaks->length > 0)
+      pl_text_say(leaks, ", ");
+    pl_audit_name(&found, leaks);
+    pl_audit_kill(&known);
+  }
+  pl_pids_free(&found);
+  pl_pids_free(&known);
+  return leaked;
+}
+
+static void end_shared(struct pl_adapter *adapter, unsigned polite_ms,
+                       struct pl_text *leaks) {
+  struct pl_session *session = adapter->shared;
+  adapter->shared = NULL;
+  pl_session_end(session, polite_ms);
+  sweep(adapter, leaks);
+}
+
+/* Notes something that no case can be blamed for. */
+static void note_fault(struct pl_adapter *adapter, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void note_fault(struct pl_adapter *adapter, const char *format, ...) {
+  enum { ENOUGH = 2000 };
+  va_list arguments;
+  if (adapter->faults.length > ENOUGH)
+    return;
+  if (adapter->faults.length > 0)
+    pl_text_say(&adapter->faults, "; ");
+  va_start(arguments, format);
+  pl_text_format_list(&adapter->faults, format, arguments);
+  va_end(arguments);
+}
+
+/* An adapter that did something between two cases is not asked again; the
+ * next case is not to blame. */
+static void drop_unasked(struct pl_adapter *adapter) {
+  struct pl_text leaks = {0};
+  char *what = pl_session_unasked(adapter->shared);
+  if (what == NULL)
+    return;
+  note_fault(adapter, "after %s and before the next case: %s",
+             adapter->last_id != NULL ? adapter->last_id : "the start", what);
+  end_shared(adapter, 0, &leaks);
+  pl_text_free(&leaks);
+  free(what);
+}
+
+static void keep_log(struct pl_trail *trail,
+                     const struct pl_session *session) {
+  char *log = pl_tail_text(&session->process->log);
+  if (log == NULL)
+    return;
+  free(trail->log);
+  trail->log = log;
+}
+
+/* Gives this process's environment with the case's on top; free the array and
+ * its last `*own` entries. */
+static char **make_env(const struct pl_case *item, size_t *own) {
+  size_t count = 0, kept = 0;
+  while (environ[count] != NULL)
+    count++;
+  char **env =
+      pl_mem_alloc((count + json_object_size(item->env) + 2) * sizeof(char *));
+  for (size_t i = 0; i < count; i++) {
+    size_t length = strcspn(environ[i], "=");
+    char *name = pl_mem_format("%.*s", (int)length, environ[i]);
+    bool replaced = json_object_get(item->env, name) != NULL ||
+                    (item->pool > 0 && strcmp(name, "UV_THREADPOOL_SIZE") == 0);
+    free(name);
+    if (!replaced)
+      env[kept++] = environ[i];
+  }
+  *own = 0;
+  const char *name;
+  json_t *value;
+  json_object_foreach((json_t *)item->env, name, value) {
+    env[kept + (*own)++] =
+        pl_mem_format("%s=%s", name, json_string_value(value));
+  }
+  if (item->pool > 0)
+    env[kept + (*own)++] =
+        pl_mem_format("UV_THREADPOOL_SIZE=%u", item->pool);
+  return env;
+}
+
+static void free_env(char **env, size_t own) {
+  size_t count = 0;
+  while (env[count] != NULL)
+    count++;
+  for (size_t i = count - own; i < count; i++)
+    free(env[i]);
+  free(env);
+}
+
+enum pl_progress pl_adapter_run_alone(struct pl_adapter *adapter,
+                                    const struct pl_case *item,
+                                    struct pl_request *request,
+                                    unsigned timeout_ms, struct pl_run *run,
+                                    struct pl_trail *trail) {
+  struct pl_session *session;
+  size_t own;
+  char **env = make_env(item, &own);
+  enum pl_progress progress = start_session(adapter, env, &session);
+  free_env(env, own);
+  if (progress != PL_WENT_ON)
+    return progress;
+  request->stream = 1;
+  pl_session_run(session, request, timeout_ms, run);
+  keep_log(trail, session);
+  pl_session_end(session, 0);
+  sweep(adapter, &trail->leaks);
+  return PL_WENT_ON;
+}
+
+enum pl_progress pl_adapter_run(struct pl_adapter *adapter,
+                              struct pl_request *request, unsigned timeout_ms,
+                              struct pl_run *run, struct pl_trail *trail) {
+  if (adapter->shared != NULL)
+    drop_unasked(adapter);
+  if (adapter->shared == NULL) {
+    enum pl_progress progress = start_session(adapter, NULL, &adapter->shared);
+    if (progress != PL_WENT_ON)
+      return progress;
+  }
+  pl_session_run(adapter->shared, request, timeout_ms, run);
+  keep_log(trail, adapter->shared);
+  if (run->over || sweep(adapter, &trail->leaks))
+    end_shared(adapter, 0, &trail->leaks);
+  return PL_WENT_ON;
+}
+
+enum pl_progress pl_adapter_open(struct pl_adapter *adapter,
+                               const struct pl_session_plan *plan) {
+  *adapter = (struct pl_adapter){.plan = *plan};
+  adapter->plan.driver = &adapter->driver;
+  int error = pl_driver_init(&adapter->driver);
+  if (error != 0) {
+    adapter->fatal = pl_mem_format("cannot set up the event loop: %s",
+                                   uv_strerror(error));
+    return PL_GAVE_UP;
+  }
+  if (pl_audit_begin() != 0) {
+    adapter->fatal = pl_mem_format("cannot watch over child processes: %s",
+                                   strerror(errno));
+    return PL_GAVE_UP;
+  }
+  adapter->files_before = pl_audit_open_files();
+  enum pl_progress progress = start_session(adapter, NULL, &adapter->shared);
+  if (progress == PL_WENT_ON)
+    adapter->hello = json_incref(adapter->shared->hello);
+  return progress;
+}
+
+void pl_adapter_close(struct pl_adapter *adapter) {
+  unsigned polite = adapter->driver.interrupted != 0 ? 0 : POLITE_MS;
+  struct pl_text leaks = {0};
+  end_shared(adapter, polite, &leaks);
+  if (leaks.length > 0 && polite > 0)
+    note_fault(adapter, "left behind at the end and killed: %s", leaks.bytes);
+  pl_text_free(&leaks);
+  adapter->files_after = pl_audit_open_files();
+  json_decref(adapter->hello);
+  pl_driver_free(&adapter->driver);
+}
