@@ -131,6 +131,10 @@ static bool misbehave(const struct request *request) {
     leave_orphan(true);
     sleep_for_ever();
   }
+  if (is_mode("hang-with-helper")) {
+    leave_orphan(false);
+    sleep_for_ever();
+  }
   if (is_mode("crash")) {
     signal(SIGSEGV, SIG_DFL); /* a sanitizer would make an exit of it */
     raise(SIGSEGV);

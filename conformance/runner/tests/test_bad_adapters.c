@@ -196,6 +196,19 @@ static void a_program_that_cannot_be_started_ends_the_run(void **state) {
   drive_free(&result);
 }
 
+/* Helpers in the adapter's own process group die with it: they are no leak. */
+static void a_timeout_ends_the_whole_process_group(void **state) {
+  (void)state;
+  for (int isolated = 0; isolated < 2; isolated++) {
+    write_corpus(isolated);
+    struct drive result = run_mode("hang-with-helper", "");
+    const json_t *line = drive_case_of(&result, "loop/x/bad");
+    assert_string_equal(drive_text(line, "verdict"), "timeout");
+    assert_string_equal(drive_text(line, "detail"), "no answer within 800 ms");
+    drive_free(&result);
+  }
+}
+
 /* What happens between two cases blames neither of them, but the run. */
 static void check_unasked(const char *mode, const char *words) {
   struct drive_case cases[3] = {
@@ -291,6 +304,7 @@ int main(void) {
           constant_answers_pass_only_where_they_happen_to_be_right),
       cmocka_unit_test(an_adapter_that_does_not_start_ends_the_run),
       cmocka_unit_test(a_program_that_cannot_be_started_ends_the_run),
+      cmocka_unit_test(a_timeout_ends_the_whole_process_group),
       cmocka_unit_test(what_an_adapter_does_between_cases_is_told),
       cmocka_unit_test(stderr_is_kept_and_decides_nothing),
       cmocka_unit_test(how_late_a_timeout_is_noticed_is_measured),
