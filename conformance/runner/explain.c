@@ -44,7 +44,8 @@ const char *pl_why_name(enum pl_why why) {
 }
 
 /* Tries the first `count` events of `edited`; keeps the mend when it is the
- * best so far. Earlier tries win ties. */
+ * best so far. Earlier tries win ties. An added event must let the trace go on
+ * behind it: that it may itself stand there is no news. */
 static void try_edit(struct search *search, size_t count, struct mend mend) {
   struct pl_trace trace = {search->edited, count};
   size_t reach = 0;
@@ -56,7 +57,7 @@ static void try_edit(struct search *search, size_t count, struct mend mend) {
   mend.found = true;
   mend.whole = match == PL_MATCH_YES;
   mend.reach = reach;
-  if (reach <= search->at && !mend.whole)
+  if (reach <= search->at + (mend.why == PL_WHY_MISSING) && !mend.whole)
     return; /* it mends nothing */
   if (!search->best.found || (mend.whole && !search->best.whole) ||
       (mend.whole == search->best.whole && mend.reach > search->best.reach))
@@ -94,6 +95,11 @@ static void try_value(struct search *search) {
   }
 }
 
+/* The end of the process is the last event by its nature: no order. */
+static bool ends_process(const struct pl_trace *trace, size_t at) {
+  return at + 1 == trace->count && pl_label_is_end(trace->at[at].label);
+}
+
 static bool could_be(const struct pl_term *term, const struct pl_event *event,
                      const struct pl_trace *trace) {
   if (strcmp(term->label, event->label) != 0)
@@ -111,6 +117,8 @@ static void try_later(struct search *search) {
     for (size_t k = search->at + 1; k < trace->count; k++) {
       if (!could_be(search->first.at[i], &trace->at[k], trace))
         continue;
+      if (ends_process(trace, k))
+        break;
       copy_trace(search);
       move_event(search, k, search->at);
       try_edit(search, trace->count,
@@ -143,7 +151,7 @@ static void try_put_off(struct search *search) {
   size_t last = search->trace->count - 1;
   for (size_t i = 0; i < MAX_TRIES; i++) {
     size_t to = i < 2 ? last - i : search->at + i - 1;
-    if (to > last || to <= search->at)
+    if (to > last || to <= search->at || ends_process(search->trace, to))
       continue;
     copy_trace(search);
     move_event(search, search->at, to);
@@ -288,9 +296,7 @@ static void say(const struct search *search, enum pl_why why,
 static enum pl_why classify(struct search *search) {
   if (search->at == search->trace->count)
     return PL_WHY_END;
-  if (search->at + 1 == search->trace->count &&
-      pl_label_is_end(search->trace->at[search->at].label) &&
-      search->first.count > 0)
+  if (ends_process(search->trace, search->at) && search->first.count > 0)
     return PL_WHY_PROCESS;
   try_value(search);
   try_later(search);

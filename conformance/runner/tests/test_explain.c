@@ -108,6 +108,16 @@ static void the_end_of_a_process_is_its_own_kind(void **state) {
        "the process was ended by SIGSEGV, expected `exit` with 0");
 }
 
+static void what_comes_before_the_end_of_a_process_is_no_order(void **state) {
+  (void)state;
+  says("{'seq':[" EV("a") ",{'ev':'exit','value':{'is':0}}]}",
+       "['a','never',['exit',0]]", "extra", 1,
+       "`never` is not expected here, `exit` with 0 is");
+  says("{'seq':[" EV("a") ",{'ev':'exit','value':{'is':0}}]}",
+       "['a','never','never',['exit',0]]", "extra", 1,
+       "`never` is not expected here, `exit` with 0 is");
+}
+
 static void a_long_list_of_possibilities_is_cut(void **state) {
   struct pl_text pattern = {0};
   (void)state;
@@ -145,6 +155,7 @@ int main(void) {
       cmocka_unit_test(a_wrong_value_is_a_value),
       cmocka_unit_test(a_trace_that_ends_too_early_says_what_should_follow),
       cmocka_unit_test(the_end_of_a_process_is_its_own_kind),
+      cmocka_unit_test(what_comes_before_the_end_of_a_process_is_no_order),
       cmocka_unit_test(a_long_list_of_possibilities_is_cut),
       cmocka_unit_test(a_long_trace_is_explained_in_bounded_time),
   };
