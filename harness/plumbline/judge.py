@@ -60,6 +60,21 @@ class Outcome:
     def proved(self) -> bool:
         return self.results is not None and self.status in (0, 1)
 
+    @property
+    def silent(self) -> bool:
+        """Nothing was proved because nothing of it is promised: no defect,
+        where other implementations were judged in the same run."""
+        return (
+            not self.proved
+            and self.results is not None
+            and self.results.complete
+            and bool(self.results.cases)
+            and all(
+                case.verdict == "unsupported"
+                for case in self.results.cases.values()
+            )
+        )
+
 
 def _options(request: Request) -> list[str]:
     words: list[str] = []

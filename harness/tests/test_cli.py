@@ -102,6 +102,16 @@ def test_one_that_proves_nothing_does_not_hide_the_others(
     assert "none: nothing was proved" in done.stdout
 
 
+def test_one_that_supports_nothing_of_it_is_no_defect(cli: Cli) -> None:
+    """As long as another one was judged."""
+    done = cli("run", "ref", "libuv", "--out", "o", FAKE_CONFORM="deaf-libuv")
+    assert done.returncode == 0
+    assert "libuv supports none of these cases" in done.stdout
+    done = cli("run", "libuv", "--out", "o", FAKE_CONFORM="deaf-libuv")
+    assert done.returncode == 2
+    assert "this run proves nothing" in done.stdout
+
+
 BAD = [
     (["rnu"], "Did you mean 'run'?"),
     (["run", "nodee"], "no implementation is called 'nodee'"),

@@ -172,12 +172,18 @@ def _tell(places: Places, outcomes: Sequence[Outcome], quiet: bool) -> int:
         for case in outcome.results.unexpected()
     }
     unexpected = print_unexpected(console, told, commands)
+    some = any(outcome.proved for outcome in outcomes)
     for outcome in outcomes:
-        _tell_failed(console, outcome)
+        if some and outcome.silent:
+            if not quiet:
+                console.print(f"{outcome.target.title} supports none of "
+                              "these cases", style="dim")
+        else:
+            _tell_failed(console, outcome)
     if any(outcome.interrupted for outcome in outcomes):
         _tell_interrupted(places, outcomes)
         return 130
-    if not all(outcome.proved for outcome in outcomes):
+    if not some or not all(o.proved or o.silent for o in outcomes):
         return 2
     if not quiet and not unexpected:
         console.print("everything as expected", style="green")
