@@ -75,11 +75,47 @@ enum pl_run_mode {
 
 enum { PL_POLL_READABLE = 1, PL_POLL_WRITABLE = 2 };
 
+/* What an exploring caller knows of the state in which a poll phase begins. */
+enum pl_seen {
+  PL_SEEN_NEW,   /* go on */
+  PL_SEEN_KNOWN, /* has been explored: run() returns -ECANCELED */
+  PL_SEEN_SAME   /* nothing happened since the last phase: let time pass */
+};
+
+/*
+ * Exploration: a loop whose clock, poller and pool are virtual and ask what
+ * happens, so that a caller which makes the same loop again and again, with
+ * other answers, sees every run that a program may have. With the same answers
+ * a loop does the same; when nothing can happen any more run() returns
+ * -EDEADLK. Only a provider that fills pl_loop_table.time_ns offers it.
+ * `self` is the first argument of all functions, `arg` an object's argument.
+ */
+struct pl_exploration {
+  size_t size; /* sizeof(struct pl_exploration) of the caller */
+  void *self;
+  /* Answers with a number below `options`, which is at least 2. `what` names
+   * the question and the options ("question: first|second"). */
+  unsigned (*choose)(void *self, const char *what, unsigned options);
+  /* A poll phase begins in a state with this digest: of what the provider
+   * knows, and not of what it was told to do. */
+  enum pl_seen (*seen)(void *self, uint64_t state);
+  /* How long a job or stat request keeps its thread busy, in milliseconds. */
+  uint64_t (*duration_ms)(void *self, const void *arg);
+  /* A digest of what an object's callback will do. */
+  uint64_t (*digest)(void *self, const void *arg);
+  /* What an object is called in a question; valid until the next call. */
+  const char *(*label)(void *self, const void *arg);
+  unsigned slack_ms; /* how much time may pass unasked in a run, in all */
+  unsigned late_ms;  /* how late a job may be */
+};
+
 /* How a loop is made. `size` is sizeof(struct pl_loop_options) of the caller:
  * a provider reads no field beyond it. */
 struct pl_loop_options {
   size_t size;
   unsigned pool_threads; /* 0: the implementation's default */
+  /* NULL: a loop in real time. Borrowed until the loop is closed. */
+  const struct pl_exploration *explore;
 };
 
 /*
@@ -183,6 +219,13 @@ struct pl_loop_table {
   /* Cancels a queued request, whose callback then gets -ECANCELED; -EBUSY
    * when it is running or done. */
   int (*cancel)(void *request);
+
+  /* -- exploration: NULL where options.explore is not understood ----------- */
+
+  /* What the clock of a loop that is explored shows, nanoseconds. */
+  uint64_t (*time_ns)(const void *loop);
+  /* Its thread is busy for so many milliseconds. */
+  void (*time_pass)(void *loop, uint64_t ms);
 };
 
 /* What a provider hands out. Everything lives as long as the library. */

@@ -6,6 +6,7 @@
  * one function of the reference and decides nothing.
  */
 #include "plumb/loop.h"
+#include "plumb/virtual.h"
 #include "provider.h"
 
 static const size_t sizes[PL_KIND_COUNT] = {
@@ -26,12 +27,55 @@ static const size_t sizes[PL_KIND_COUNT] = {
 
 /* -- the loop ------------------------------------------------------------ */
 
+/* Whether the caller's struct, of `size` bytes, has that field. */
+#define HAS(size, type, field)                                                 \
+  ((size) >= offsetof(type, field) + sizeof((type *)NULL)->field)
+
+static enum pl_virtual_seen ref_seen(void *self, uint64_t state) {
+  const struct pl_exploration *explore = self;
+  return (enum pl_virtual_seen)explore->seen(explore->self, state);
+}
+static unsigned ref_choose(void *self, const char *what, unsigned options) {
+  const struct pl_exploration *explore = self;
+  return explore->choose(explore->self, what, options);
+}
+static uint64_t ref_duration_ms(void *self, const void *arg) {
+  const struct pl_exploration *explore = self;
+  return explore->duration_ms(explore->self, arg);
+}
+static uint64_t ref_digest(void *self, const void *arg) {
+  const struct pl_exploration *explore = self;
+  return explore->digest(explore->self, arg);
+}
+static const char *ref_label(void *self, const void *arg) {
+  const struct pl_exploration *explore = self;
+  return explore->label(explore->self, arg);
+}
+
+static int explored_init(void *loop, const struct pl_exploration *explore,
+                         unsigned threads) {
+  if (!HAS(explore->size, struct pl_exploration, late_ms)) return PL_EINVAL;
+  struct pl_virtual_config config = {.threads = threads,
+                                     .slack_ms = explore->slack_ms,
+                                     .late_ms = explore->late_ms,
+                                     .self = (void *)(uintptr_t)explore,
+                                     .choose = ref_choose};
+  if (explore->choose == NULL) return PL_EINVAL;
+  if (explore->seen != NULL) config.seen = ref_seen;
+  if (explore->duration_ms != NULL) config.duration_ms = ref_duration_ms;
+  if (explore->digest != NULL) config.digest = ref_digest;
+  if (explore->label != NULL) config.label = ref_label;
+  return pl_virtual_loop_init(loop, &config);
+}
+
 static int ref_loop_init(void *loop, const struct pl_loop_options *options) {
   struct pl_loop_config config = {.pool_threads = 0};
-  if (options != NULL &&
-      options->size >= offsetof(struct pl_loop_options, pool_threads) +
-                           sizeof options->pool_threads)
+  if (options == NULL) return pl_loop_init(loop, &config);
+  if (HAS(options->size, struct pl_loop_options, pool_threads))
     config.pool_threads = options->pool_threads;
+  if (HAS(options->size, struct pl_loop_options, explore) &&
+      options->explore != NULL)
+    return explored_init(loop, options->explore, config.pool_threads);
   return pl_loop_init(loop, &config);
 }
 
@@ -188,6 +232,13 @@ static int ref_stat_submit(void *request, const char *path) {
   return pl_stat_submit(request, path);
 }
 
+/* -- exploration ------------------------------------------------------------- */
+
+static uint64_t ref_time_ns(const void *loop) { return pl_virtual_ns(loop); }
+static void ref_time_pass(void *loop, uint64_t ms) {
+  pl_virtual_pass(loop, ms);
+}
+
 static const struct pl_loop_table loop_table = {
     .size = sizeof(struct pl_loop_table),
     .loop_size = pl_loop_size,
@@ -225,6 +276,8 @@ static const struct pl_loop_table loop_table = {
     .work_submit = ref_work_submit,
     .stat_submit = ref_stat_submit,
     .cancel = pl_work_cancel,
+    .time_ns = ref_time_ns,
+    .time_pass = ref_time_pass,
 };
 
 static const char *const traits[] = {"timers-after-poll", "timer-lists",

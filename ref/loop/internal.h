@@ -102,6 +102,7 @@ struct pl_loop {
   uint64_t async_count;        /* init orders given so far */
   struct pl__signals *signals; /* NULL until the first signal_start */
   struct pl__pool *pool;       /* NULL until the first submission */
+  struct pl_pool *given_pool;  /* instead of that one; NULL: none */
   unsigned pool_threads;
 
   struct pl_allocator allocator;
@@ -208,6 +209,14 @@ static inline void pl__wake(struct pl_loop *loop) {
     loop->poller->ops->wake(loop->poller);
 }
 
+/* -- digests of states, for models ----------------------------------------- */
+
+/* A digest with one more number in it. */
+static inline uint64_t pl__mix(uint64_t digest, uint64_t number) {
+  digest = (digest ^ number) * UINT64_C(0x9e3779b97f4a7c15);
+  return digest ^ digest >> 29;
+}
+
 /* -- phases -------------------------------------------------------------- */
 
 void pl__run_deferred(struct pl_loop *loop);            /* deferred.c */
@@ -243,6 +252,7 @@ static inline bool pl__woken(struct pl_loop *loop) {
 void pl__tasks_init(struct pl__tasks *tasks); /* task.c */
 void pl__timeouts_init(struct pl_loop *loop); /* timeout.c */
 void pl__timeouts_free(struct pl_loop *loop);
+uint64_t pl__timeouts_digest(const struct pl_loop *loop);
 void pl__timeout_ref(struct pl_timeout *timeout, bool ref);
 void pl__immediate_ref(struct pl_immediate *immediate, bool ref);
 int pl__pool_push(struct pl_loop *loop, struct pl_work *work); /* pool.c */

@@ -57,6 +57,7 @@ int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config) {
       .allocator = pl__allocator_or_default(&config->allocator),
       .clock = config->clock,
       .poller = config->poller,
+      .given_pool = config->pool,
       .pool_threads = config->pool_threads != 0 ? config->pool_threads : 4};
   if (loop->clock.now_ns == NULL)
     loop->clock = (struct pl_clock){.now_ns = monotonic_ns};

@@ -174,9 +174,9 @@ static void report(struct pl_loop *loop, const struct pl_ready *ready) {
 static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
                         int timeout_ms) {
   struct pl_poller *poller = loop->poller;
-  if (timeout_ms == 0)
-    return loop->armed == 0 ? 0
-                            : poller->ops->wait(poller, ready, PL__READY, 0);
+  if (timeout_ms == 0 && loop->armed == 0 && poller->ops->pick == NULL)
+    return 0;
+  if (timeout_ms == 0) return poller->ops->wait(poller, ready, PL__READY, 0);
   atomic_store(&loop->asleep, 1);
   /* A sender pushes first and looks at `asleep` then; we do the reverse. */
   int count = poller->ops->wait(poller, ready, PL__READY,
@@ -202,6 +202,28 @@ static int wait_for_ready(struct pl_loop *loop, struct pl_ready *ready,
   }
 }
 
+/* Serves what is ready in the order that the poller picks; the wake-ups, and
+ * the signals, are one thing each. */
+static void serve_picked(struct pl_loop *loop, struct pl_ready *ready,
+                         int count) {
+  struct pl_poller *poller = loop->poller;
+  bool woken = pl__woken(loop);
+  while (count > 0 || woken) {
+    int at = poller->ops->pick(poller, ready, count, woken);
+    if (at == count) {
+      woken = false;
+      pl__run_done(loop);
+      pl__run_asyncs(loop);
+      continue;
+    }
+    report(loop, &ready[at]);
+    pl__run_signals(loop);
+    count--;
+    for (int i = at; i < count; i++)
+      ready[i] = ready[i + 1];
+  }
+}
+
 int pl__run_poll(struct pl_loop *loop, int timeout_ms) {
   struct pl_ready ready[PL__READY];
   loop->polls++;
@@ -209,6 +231,10 @@ int pl__run_poll(struct pl_loop *loop, int timeout_ms) {
   if (!pl__list_empty(&loop->deferred)) timeout_ms = 0;
   int count = wait_for_ready(loop, ready, timeout_ms);
   if (count < 0) return count;
+  if (loop->poller->ops->pick != NULL) {
+    serve_picked(loop, ready, count);
+    return 0;
+  }
   pl__run_done(loop);
   pl__run_asyncs(loop);
   for (int round = 0; count > 0; round++) {

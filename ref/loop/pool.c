@@ -181,6 +181,8 @@ static int push(struct pl__pool *pool, struct pl_work *work) {
 }
 
 int pl__pool_push(struct pl_loop *loop, struct pl_work *work) {
+  struct pl_pool *given = loop->given_pool;
+  if (given != NULL) return given->ops->push(given, work);
   if (loop->pool == NULL) {
     int error = make_pool(loop);
     if (error != 0) return error;
@@ -192,6 +194,8 @@ int pl__pool_push(struct pl_loop *loop, struct pl_work *work) {
 }
 
 bool pl__pool_withdraw(struct pl_loop *loop, struct pl_work *work) {
+  struct pl_pool *given = loop->given_pool;
+  if (given != NULL) return given->ops->withdraw(given, work) != 0;
   struct pl__pool *pool = loop->pool;
   if (pool == NULL) return false;
   bool withdrawn = false;
@@ -209,6 +213,8 @@ bool pl__pool_withdraw(struct pl_loop *loop, struct pl_work *work) {
 }
 
 void pl__pool_free(struct pl_loop *loop) {
+  struct pl_pool *given = loop->given_pool;
+  if (given != NULL) given->ops->destroy(given);
   struct pl__pool *pool = loop->pool;
   if (pool == NULL) return;
   pthread_mutex_lock(&pool->lock);

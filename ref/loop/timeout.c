@@ -409,6 +409,21 @@ static void on_timer(void *arg, int status) {
   schedule(loop, all->next_expiry > now ? all->next_expiry - now : 1);
 }
 
+/* Of what decides which list is next; what is in the lists, whoever started it
+ * knows. */
+uint64_t pl__timeouts_digest(const struct pl_loop *loop) {
+  const struct pl__timeouts *all = &loop->timeouts;
+  uint64_t sum = pl__mix(all->next_expiry, all->lists);
+  for (size_t i = 0; i < all->lists; i++) {
+    const struct pl_timeout_list *list = all->heap[i];
+    uint64_t before = 0;
+    for (size_t k = 0; k < all->lists; k++)
+      before += is_before(all->heap[k], list);
+    sum += pl__mix(pl__mix(list->expiry, list->msecs), before);
+  }
+  return sum;
+}
+
 void pl__timeouts_init(struct pl_loop *loop) {
   struct pl__timeouts *all = &loop->timeouts;
   all->next_expiry = UINT64_MAX;

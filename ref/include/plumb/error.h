@@ -21,6 +21,7 @@ extern "C" {
   X(EBADF, "bad file descriptor")                                              \
   X(EBUSY, "resource busy")                                                    \
   X(ECANCELED, "operation cancelled")                                          \
+  X(EDEADLK, "nothing can happen any more")                                    \
   X(EEXIST, "already exists")                                                  \
   X(EFAULT, "bad address")                                                     \
   X(EINTR, "interrupted system call")                                          \

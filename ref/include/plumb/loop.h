@@ -87,6 +87,10 @@ struct pl_ready {
  *   wake     ends the present or the next blocking wait(). Any thread,
  *            async-signal-safe; errno is preserved.
  *   destroy  frees the poller and its descriptors.
+ *   pick     NULL, but in a model (virtual.h): which of the ready descriptors
+ *            is served next: an index of `ready`, or `count` for the wake-ups
+ *            when `woken`. A poller that picks has its wait() called in every
+ *            poll phase.
  */
 struct pl_poller;
 struct pl_poller_ops {
@@ -97,9 +101,29 @@ struct pl_poller_ops {
               int timeout_ms);
   void (*wake)(struct pl_poller *self);
   void (*destroy)(struct pl_poller *self);
+  int (*pick)(struct pl_poller *self, const struct pl_ready *ready, int count,
+              int woken);
 };
 struct pl_poller {
   const struct pl_poller_ops *ops;
+};
+
+/*
+ * The place where jobs run, when it is not the loop's own threads.
+ *
+ *   push      takes a request, first come, first served. 0 or a PL_E value.
+ *   withdraw  gives a request back that was not begun: 1, or 0 when it was.
+ *   destroy   ends and frees the pool, in which nothing is left.
+ */
+struct pl_work;
+struct pl_pool;
+struct pl_pool_ops {
+  int (*push)(struct pl_pool *self, struct pl_work *work);
+  int (*withdraw)(struct pl_pool *self, struct pl_work *work);
+  void (*destroy)(struct pl_pool *self);
+};
+struct pl_pool {
+  const struct pl_pool_ops *ops;
 };
 
 /*
@@ -118,6 +142,7 @@ struct pl_loop_config {
   struct pl_allocator allocator; /* the C library's */
   struct pl_clock clock;         /* CLOCK_MONOTONIC */
   struct pl_poller *poller;      /* taken when init succeeds; epoll */
+  struct pl_pool *pool;          /* taken when init succeeds; threads */
   unsigned pool_threads;         /* the most that the pool may start; 4 */
 };
 
