@@ -23,20 +23,18 @@ static char *command_text(char **argv) {
 
 /* Starts a session, trying again a few times. */
 static enum pl_progress start_session(struct pl_adapter *adapter, char **env,
-                                    struct pl_session **session) {
+                                      struct pl_session **session) {
   char *error = NULL;
   for (unsigned i = 0; i < START_TRIES; i++) {
     free(error);
     *session = pl_session_start(&adapter->plan, env, &error);
     adapter->sessions++;
-    if (*session != NULL)
-      return PL_WENT_ON;
-    if (error == NULL)
-      return PL_INTERRUPTED;
+    if (*session != NULL) return PL_WENT_ON;
+    if (error == NULL) return PL_INTERRUPTED;
   }
   char *command = command_text(adapter->plan.argv);
   adapter->fatal = pl_mem_format("cannot start the adapter `%s` (%d tries): %s",
-                               command, START_TRIES, error);
+                                 command, START_TRIES, error);
   free(command);
   free(error);
   return PL_GAVE_UP;
@@ -44,8 +42,7 @@ static enum pl_progress start_session(struct pl_adapter *adapter, char **env,
 
 /* The processes that may live now: the shared adapter and its helpers. */
 static void add_known(const struct pl_adapter *adapter, struct pl_pids *known) {
-  if (adapter->shared == NULL)
-    return;
+  if (adapter->shared == NULL) return;
   pl_pids_add(known, adapter->shared->process->pid);
   for (size_t i = 0; i < adapter->shared->helpers.count; i++)
     pl_pids_add(known, adapter->shared->helpers.at[i]);
@@ -59,8 +56,7 @@ static bool sweep(struct pl_adapter *adapter, struct pl_text *leaks) {
   pl_audit_survivors(&known, GRACE_MS, &found);
   bool leaked = found.count > 0;
   if (leaked) {
-    if (leaks->length > 0)
-      pl_text_say(leaks, ", ");
+    if (leaks->length > 0) pl_text_say(leaks, ", ");
     pl_audit_name(&found, leaks);
     pl_audit_kill(&known);
   }
@@ -73,7 +69,7 @@ static void end_shared(struct pl_adapter *adapter, unsigned polite_ms,
                        struct pl_text *leaks) {
   struct pl_session *session = adapter->shared;
   adapter->shared = NULL;
-  pl_session_end(session, polite_ms);
+  adapter->obeyed_stop = pl_session_end(session, polite_ms);
   sweep(adapter, leaks);
 }
 
@@ -84,10 +80,8 @@ static void note_fault(struct pl_adapter *adapter, const char *format, ...)
 static void note_fault(struct pl_adapter *adapter, const char *format, ...) {
   enum { ENOUGH = 2000 };
   va_list arguments;
-  if (adapter->faults.length > ENOUGH)
-    return;
-  if (adapter->faults.length > 0)
-    pl_text_say(&adapter->faults, "; ");
+  if (adapter->faults.length > ENOUGH) return;
+  if (adapter->faults.length > 0) pl_text_say(&adapter->faults, "; ");
   va_start(arguments, format);
   pl_text_format_list(&adapter->faults, format, arguments);
   va_end(arguments);
@@ -98,8 +92,7 @@ static void note_fault(struct pl_adapter *adapter, const char *format, ...) {
 static void drop_unasked(struct pl_adapter *adapter) {
   struct pl_text leaks = {0};
   char *what = pl_session_unasked(adapter->shared);
-  if (what == NULL)
-    return;
+  if (what == NULL) return;
   note_fault(adapter, "after %s and before the next case: %s",
              adapter->last_id != NULL ? adapter->last_id : "the start", what);
   end_shared(adapter, 0, &leaks);
@@ -107,11 +100,9 @@ static void drop_unasked(struct pl_adapter *adapter) {
   free(what);
 }
 
-static void keep_log(struct pl_trail *trail,
-                     const struct pl_session *session) {
+static void keep_log(struct pl_trail *trail, const struct pl_session *session) {
   char *log = pl_tail_text(&session->process->log);
-  if (log == NULL)
-    return;
+  if (log == NULL) return;
   free(trail->log);
   trail->log = log;
 }
@@ -130,8 +121,7 @@ static char **make_env(const struct pl_case *item, size_t *own) {
     bool replaced = json_object_get(item->env, name) != NULL ||
                     (item->pool > 0 && strcmp(name, "UV_THREADPOOL_SIZE") == 0);
     free(name);
-    if (!replaced)
-      env[kept++] = environ[i];
+    if (!replaced) env[kept++] = environ[i];
   }
   *own = 0;
   const char *name;
@@ -141,8 +131,7 @@ static char **make_env(const struct pl_case *item, size_t *own) {
         pl_mem_format("%s=%s", name, json_string_value(value));
   }
   if (item->pool > 0)
-    env[kept + (*own)++] =
-        pl_mem_format("UV_THREADPOOL_SIZE=%u", item->pool);
+    env[kept + (*own)++] = pl_mem_format("UV_THREADPOOL_SIZE=%u", item->pool);
   return env;
 }
 
@@ -156,17 +145,16 @@ static void free_env(char **env, size_t own) {
 }
 
 enum pl_progress pl_adapter_run_alone(struct pl_adapter *adapter,
-                                    const struct pl_case *item,
-                                    struct pl_request *request,
-                                    unsigned timeout_ms, struct pl_run *run,
-                                    struct pl_trail *trail) {
+                                      const struct pl_case *item,
+                                      struct pl_request *request,
+                                      unsigned timeout_ms, struct pl_run *run,
+                                      struct pl_trail *trail) {
   struct pl_session *session;
   size_t own;
   char **env = make_env(item, &own);
   enum pl_progress progress = start_session(adapter, env, &session);
   free_env(env, own);
-  if (progress != PL_WENT_ON)
-    return progress;
+  if (progress != PL_WENT_ON) return progress;
   request->stream = 1;
   pl_session_run(session, request, timeout_ms, run);
   keep_log(trail, session);
@@ -176,14 +164,12 @@ enum pl_progress pl_adapter_run_alone(struct pl_adapter *adapter,
 }
 
 enum pl_progress pl_adapter_run(struct pl_adapter *adapter,
-                              struct pl_request *request, unsigned timeout_ms,
-                              struct pl_run *run, struct pl_trail *trail) {
-  if (adapter->shared != NULL)
-    drop_unasked(adapter);
+                                struct pl_request *request, unsigned timeout_ms,
+                                struct pl_run *run, struct pl_trail *trail) {
+  if (adapter->shared != NULL) drop_unasked(adapter);
   if (adapter->shared == NULL) {
     enum pl_progress progress = start_session(adapter, NULL, &adapter->shared);
-    if (progress != PL_WENT_ON)
-      return progress;
+    if (progress != PL_WENT_ON) return progress;
   }
   pl_session_run(adapter->shared, request, timeout_ms, run);
   keep_log(trail, adapter->shared);
@@ -193,18 +179,18 @@ enum pl_progress pl_adapter_run(struct pl_adapter *adapter,
 }
 
 enum pl_progress pl_adapter_open(struct pl_adapter *adapter,
-                               const struct pl_session_plan *plan) {
+                                 const struct pl_session_plan *plan) {
   *adapter = (struct pl_adapter){.plan = *plan};
   adapter->plan.driver = &adapter->driver;
   int error = pl_driver_init(&adapter->driver);
   if (error != 0) {
-    adapter->fatal = pl_mem_format("cannot set up the event loop: %s",
-                                   uv_strerror(error));
+    adapter->fatal =
+        pl_mem_format("cannot set up the event loop: %s", uv_strerror(error));
     return PL_GAVE_UP;
   }
   if (pl_audit_begin() != 0) {
-    adapter->fatal = pl_mem_format("cannot watch over child processes: %s",
-                                   strerror(errno));
+    adapter->fatal =
+        pl_mem_format("cannot watch over child processes: %s", strerror(errno));
     return PL_GAVE_UP;
   }
   adapter->files_before = pl_audit_open_files();

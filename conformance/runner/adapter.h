@@ -21,12 +21,13 @@
 struct pl_adapter {
   struct pl_driver driver;
   struct pl_session_plan plan;
-  struct pl_session *shared; /* NULL: none runs now */
-  json_t *hello;             /* the first answer to start */
-  char *fatal;               /* why the run cannot go on */
-  struct pl_text faults;     /* what went wrong outside of any case */
-  const char *last_id;       /* of the case before; borrowed */
-  unsigned sessions;         /* processes started */
+  struct pl_session *shared;     /* NULL: none runs now */
+  json_t *hello;                 /* the first answer to start */
+  char *fatal;                   /* why the run cannot go on */
+  struct pl_text faults;         /* what went wrong outside of any case */
+  const char *last_id;           /* of the case before; borrowed */
+  bool obeyed_stop;              /* ended by itself, with 0, when asked to */
+  unsigned sessions;             /* processes started */
   int files_before, files_after; /* own descriptors without any session */
 };
 
@@ -41,20 +42,20 @@ enum pl_progress { PL_WENT_ON, PL_INTERRUPTED, PL_GAVE_UP };
 /* Starts the adapter for the first time. `plan` is copied; its driver is
  * filled in. With PL_GAVE_UP, `adapter->fatal` says why. */
 enum pl_progress pl_adapter_open(struct pl_adapter *adapter,
-                               const struct pl_session_plan *plan);
+                                 const struct pl_session_plan *plan);
 
 /* Runs a program in the shared session, starting it if need be. */
 enum pl_progress pl_adapter_run(struct pl_adapter *adapter,
-                              struct pl_request *request, unsigned timeout_ms,
-                              struct pl_run *run, struct pl_trail *trail);
+                                struct pl_request *request, unsigned timeout_ms,
+                                struct pl_run *run, struct pl_trail *trail);
 
 /* Runs a program in a process of its own, with the case's environment; its
  * end is the trace's last event. */
 enum pl_progress pl_adapter_run_alone(struct pl_adapter *adapter,
-                                    const struct pl_case *item,
-                                    struct pl_request *request,
-                                    unsigned timeout_ms, struct pl_run *run,
-                                    struct pl_trail *trail);
+                                      const struct pl_case *item,
+                                      struct pl_request *request,
+                                      unsigned timeout_ms, struct pl_run *run,
+                                      struct pl_trail *trail);
 
 /* Ends the adapter, finds what it left behind, releases everything but
  * `fatal` and `faults`. */

@@ -28,8 +28,7 @@ void pl_pids_add(struct pl_pids *pids, pid_t pid) {
 
 bool pl_pids_have(const struct pl_pids *pids, pid_t pid) {
   for (size_t i = 0; i < pids->count; i++)
-    if (pids->at[i] == pid)
-      return true;
+    if (pids->at[i] == pid) return true;
   return false;
 }
 
@@ -41,15 +40,12 @@ void pl_pids_free(struct pl_pids *pids) {
 /* Reads a small file of /proc whole. Returns its length, 0 when it is gone. */
 static size_t slurp(const char *path, char *bytes, size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return 0;
+  if (fd < 0) return 0;
   size_t length = 0;
   while (length < size - 1) {
     ssize_t count = read(fd, bytes + length, size - 1 - length);
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count <= 0)
-      break;
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
     length += (size_t)count;
   }
   close(fd);
@@ -61,8 +57,7 @@ static void add_children_of_task(const char *pid, const char *task,
                                  struct pl_pids *children) {
   char path[96], list[16 * 1024];
   snprintf(path, sizeof path, "/proc/%.20s/task/%.20s/children", pid, task);
-  if (slurp(path, list, sizeof list) == 0)
-    return;
+  if (slurp(path, list, sizeof list) == 0) return;
   char *at = list, *end;
   for (long child = strtol(at, &end, 10); end != at;
        child = strtol(at, &end, 10)) {
@@ -80,8 +75,7 @@ static void add_children(pid_t parent, struct pl_pids *children) {
   }
   snprintf(path, sizeof path, "/proc/%.20s/task", pid);
   DIR *tasks = opendir(path);
-  if (tasks == NULL)
-    return; /* it has ended; its children are ours now */
+  if (tasks == NULL) return; /* it has ended; its children are ours now */
   for (struct dirent *task = readdir(tasks); task; task = readdir(tasks))
     if (task->d_name[0] != '.')
       add_children_of_task(pid, task->d_name, children);
@@ -91,8 +85,7 @@ static void add_children(pid_t parent, struct pl_pids *children) {
 static bool is_zombie(pid_t pid) {
   char path[64], stat[512];
   snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-  if (slurp(path, stat, sizeof stat) == 0)
-    return true;
+  if (slurp(path, stat, sizeof stat) == 0) return true;
   const char *name_end = strrchr(stat, ')');
   return name_end == NULL || name_end[1] == '\0' || name_end[2] == 'Z' ||
          name_end[2] == 'X';
@@ -105,10 +98,8 @@ void pl_audit_descendants(pid_t root, const struct pl_pids *known,
   for (size_t i = 0; i < all.count; i++) {
     pid_t pid = all.at[i];
     if (!pl_pids_have(known, pid)) {
-      if (root == 0)
-        waitpid(pid, NULL, WNOHANG); /* only ours, only unknown */
-      if (!is_zombie(pid))
-        pl_pids_add(found, pid);
+      if (root == 0) waitpid(pid, NULL, WNOHANG); /* only ours, only unknown */
+      if (!is_zombie(pid)) pl_pids_add(found, pid);
     }
     add_children(pid, &all);
   }
@@ -127,8 +118,7 @@ void pl_audit_survivors(const struct pl_pids *known, unsigned grace_ms,
   for (unsigned waited = 0;; waited += STEP) {
     found->count = 0;
     pl_audit_descendants(0, known, found);
-    if (found->count == 0 || waited >= grace_ms)
-      return;
+    if (found->count == 0 || waited >= grace_ms) return;
     sleep_ms(STEP);
   }
 }
@@ -143,8 +133,8 @@ void pl_audit_name(const struct pl_pids *pids, struct pl_text *text) {
     for (size_t k = 0; k < length; k++)
       if ((unsigned char)line[k] < 0x20 || (unsigned char)line[k] > 0x7E)
         line[k] = ' ';
-    pl_text_format(text, "%spid %d (%.*s)", i > 0 ? ", " : "",
-                   (int)pids->at[i], (int)length, line);
+    pl_text_format(text, "%spid %d (%.*s)", i > 0 ? ", " : "", (int)pids->at[i],
+                   (int)length, line);
   }
 }
 
@@ -153,8 +143,7 @@ size_t pl_audit_kill(const struct pl_pids *known) {
   for (unsigned round = 0; round < 400; round++) {
     found.count = 0;
     pl_audit_descendants(0, known, &found);
-    if (found.count == 0)
-      break;
+    if (found.count == 0) break;
     for (size_t i = 0; i < found.count; i++)
       kill(found.at[i], SIGKILL);
     sleep_ms(round < 10 ? 1 : 5);
@@ -166,12 +155,10 @@ size_t pl_audit_kill(const struct pl_pids *known) {
 
 int pl_audit_open_files(void) {
   DIR *files = opendir("/proc/self/fd");
-  if (files == NULL)
-    return -1;
+  if (files == NULL) return -1;
   int count = -1; /* the directory's own */
   for (struct dirent *file = readdir(files); file; file = readdir(files))
-    if (file->d_name[0] != '.')
-      count++;
+    if (file->d_name[0] != '.') count++;
   closedir(files);
   return count;
 }

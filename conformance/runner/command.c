@@ -44,8 +44,7 @@ char **pl_command_split(const char *text) {
     add_word(&words, &count, word.bytes);
     pl_text_free(&word);
   }
-  if (good)
-    return words;
+  if (good) return words;
   pl_command_free(words);
   return NULL;
 }

@@ -35,32 +35,26 @@ static bool read_number(const json_t *object, const char *key, unsigned low,
                         unsigned high, unsigned fallback, unsigned *number) {
   const json_t *value = member(object, key);
   *number = fallback;
-  if (value == NULL)
-    return true;
+  if (value == NULL) return true;
   json_int_t integer = json_integer_value(value);
-  if (!json_is_integer(value) || integer < low || integer > high)
-    return false;
+  if (!json_is_integer(value) || integer < low || integer > high) return false;
   *number = (unsigned)integer;
   return true;
 }
 
 static bool names_or_absent(const json_t *list) {
-  if (list == NULL)
-    return true;
+  if (list == NULL) return true;
   for (size_t i = 0; i < json_array_size(list); i++)
-    if (!json_is_string(json_array_get(list, i)))
-      return false;
+    if (!json_is_string(json_array_get(list, i))) return false;
   return json_is_array(list);
 }
 
 static bool texts_or_absent(const json_t *object) {
   const char *key;
   json_t *value;
-  if (object == NULL)
-    return true;
+  if (object == NULL) return true;
   json_object_foreach((json_t *)object, key, value) {
-    if (!json_is_string(value))
-      return false;
+    if (!json_is_string(value)) return false;
   }
   return json_is_object(object);
 }
@@ -82,8 +76,7 @@ static int check_patterns(const struct pl_case *item, char **error) {
     *error = pl_mem_copy("`expect` is missing");
     return -1;
   }
-  if (check_pattern(item->expect, "expect", error) != 0)
-    return -1;
+  if (check_pattern(item->expect, "expect", error) != 0) return -1;
   for (size_t i = 0; i < json_array_size(item->by_trait); i++) {
     const json_t *entry = json_array_get(item->by_trait, i);
     if (text_of(entry, "trait") == NULL) {
@@ -102,8 +95,7 @@ static const char *read_names(struct pl_case *item, const json_t *object) {
   item->rule = text_of(object, "rule");
   item->area = text_of(object, "area");
   item->level_name = text_of(object, "level");
-  if (item->id == NULL || item->id[0] == '\0')
-    return "`id` is missing";
+  if (item->id == NULL || item->id[0] == '\0') return "`id` is missing";
   if (item->rule == NULL || item->area == NULL || item->level_name == NULL)
     return "`rule`, `area` and `level` must be texts";
   for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
@@ -181,16 +173,13 @@ static void write_program(struct pl_case *item, json_t *object) {
 int pl_case_read(struct pl_case *item, json_t *object, char **error) {
   *item = (struct pl_case){0};
   const char *reason = read_names(item, object);
-  if (reason == NULL)
-    reason = read_numbers(item, object);
-  if (reason == NULL)
-    reason = read_parts(item, object);
+  if (reason == NULL) reason = read_numbers(item, object);
+  if (reason == NULL) reason = read_parts(item, object);
   if (reason != NULL) {
     *error = pl_mem_copy(reason);
     return -1;
   }
-  if (check_patterns(item, error) != 0)
-    return -1;
+  if (check_patterns(item, error) != 0) return -1;
   read_source(item, object);
   write_program(item, object);
   item->object = object;
@@ -251,8 +240,7 @@ static int add_case(struct reading *reading, json_t *object, char **error) {
     reading->room = reading->room > 0 ? reading->room * 2 : 256;
     corpus->at = pl_mem_grow(corpus->at, reading->room * sizeof *corpus->at);
   }
-  if (pl_case_read(&corpus->at[corpus->count], object, error) != 0)
-    return -1;
+  if (pl_case_read(&corpus->at[corpus->count], object, error) != 0) return -1;
   json_object_set_new(reading->ids, corpus->at[corpus->count].id, json_true());
   corpus->count++;
   return 0;
@@ -320,7 +308,6 @@ int pl_corpus_load(struct pl_corpus *corpus, const char *path, char **error) {
   int result = read_all(&reading, file, path, error);
   json_decref(reading.ids);
   fclose(file);
-  if (result != 0)
-    pl_corpus_free(corpus);
+  if (result != 0) pl_corpus_free(corpus);
   return result;
 }

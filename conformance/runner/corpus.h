@@ -25,12 +25,12 @@ struct pl_case {
   const json_t *evidence; /* counter -> {"min": n} */
   const json_t *disputed; /* {"link", "reason"} */
   const json_t *env, *files;
-  char *program;      /* JSON text, with the pool's size in it */
-  char *files_text;   /* JSON text, NULL without files */
+  char *program;                   /* JSON text, with the pool's size in it */
+  char *files_text;                /* JSON text, NULL without files */
   unsigned runs, timeout_ms, pool; /* pool 0: not given */
   bool isolated;
   uint64_t hash;
-  const char *file;   /* the case's source, for messages */
+  const char *file; /* the case's source, for messages */
   int line;
 };
 

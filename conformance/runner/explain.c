@@ -16,12 +16,11 @@ enum { MAX_TRIES = 64, MAX_NAMED = 5 };
  * no search takes longer than about a second. */
 #define MAX_EVENTS ((size_t)2000000)
 
-
 /* An edit, how far it mends the trace, and what it would say. */
 struct mend {
   bool found;
-  bool whole;      /* the edited trace is allowed */
-  size_t reach;    /* else: how far it is */
+  bool whole;   /* the edited trace is allowed */
+  size_t reach; /* else: how far it is */
   enum pl_why why;
   const struct pl_event *before, *after;
   const struct pl_term *term; /* the event term in question */
@@ -30,11 +29,11 @@ struct mend {
 struct search {
   struct pl_pattern *pattern;
   const struct pl_trace *trace;
-  size_t at;                /* longest viable prefix */
-  struct pl_states first;   /* event terms possible there */
-  struct pl_event *edited;  /* room for the trace and one event more */
+  size_t at;               /* longest viable prefix */
+  struct pl_states first;  /* event terms possible there */
+  struct pl_event *edited; /* room for the trace and one event more */
   struct mend best;
-  size_t budget;            /* events that tries may still match */
+  size_t budget; /* events that tries may still match */
 };
 
 const char *pl_why_name(enum pl_why why) {
@@ -49,11 +48,9 @@ const char *pl_why_name(enum pl_why why) {
 static void try_edit(struct search *search, size_t count, struct mend mend) {
   struct pl_trace trace = {search->edited, count};
   size_t reach = 0;
-  if (count > search->budget)
-    return;
+  if (count > search->budget) return;
   search->budget -= count;
-  enum pl_match match =
-      pl_pattern_match(search->pattern, &trace, &reach, NULL);
+  enum pl_match match = pl_pattern_match(search->pattern, &trace, &reach, NULL);
   mend.found = true;
   mend.whole = match == PL_MATCH_YES;
   mend.reach = reach;
@@ -85,8 +82,7 @@ static void try_value(struct search *search) {
   const struct pl_event *event = &search->trace->at[search->at];
   for (size_t i = 0; i < search->first.count; i++) {
     const struct pl_term *term = search->first.at[i];
-    if (strcmp(term->label, event->label) != 0)
-      continue;
+    if (strcmp(term->label, event->label) != 0) continue;
     copy_trace(search);
     search->edited[search->at].wild = true;
     try_edit(search, search->trace->count,
@@ -102,8 +98,7 @@ static bool ends_process(const struct pl_trace *trace, size_t at) {
 
 static bool could_be(const struct pl_term *term, const struct pl_event *event,
                      const struct pl_trace *trace) {
-  if (strcmp(term->label, event->label) != 0)
-    return false;
+  if (strcmp(term->label, event->label) != 0) return false;
   if (term->match == NULL || event->value == NULL)
     return term->match == NULL && event->value == NULL;
   return pl_value_matches(term->match, event->value, trace);
@@ -115,10 +110,8 @@ static void try_later(struct search *search) {
   unsigned tries = 0;
   for (size_t i = 0; i < search->first.count && tries < MAX_TRIES; i++) {
     for (size_t k = search->at + 1; k < trace->count; k++) {
-      if (!could_be(search->first.at[i], &trace->at[k], trace))
-        continue;
-      if (ends_process(trace, k))
-        break;
+      if (!could_be(search->first.at[i], &trace->at[k], trace)) continue;
+      if (ends_process(trace, k)) break;
       copy_trace(search);
       move_event(search, k, search->at);
       try_edit(search, trace->count,
@@ -138,10 +131,9 @@ static void try_earlier(struct search *search) {
     copy_trace(search);
     move_event(search, search->at, search->at - back);
     try_edit(search, search->trace->count,
-             (struct mend){
-                 .why = PL_WHY_ORDER,
-                 .before = event,
-                 .after = &search->trace->at[search->at - back]});
+             (struct mend){.why = PL_WHY_ORDER,
+                           .before = event,
+                           .after = &search->trace->at[search->at - back]});
   }
 }
 
@@ -204,11 +196,9 @@ static void name_term(const struct pl_term *term, struct pl_text *text) {
 static void name_first(const struct search *search, struct pl_text *text) {
   size_t count = search->first.count;
   size_t named = count < MAX_NAMED ? count : MAX_NAMED;
-  if (count == 0)
-    pl_text_say(text, "nothing more");
+  if (count == 0) pl_text_say(text, "nothing more");
   for (size_t i = 0; i < named; i++) {
-    if (i > 0)
-      pl_text_say(text, i + 1 == count ? " or " : ", ");
+    if (i > 0) pl_text_say(text, i + 1 == count ? " or " : ", ");
     name_term(search->first.at[i], text);
   }
   if (count > named)
@@ -254,8 +244,7 @@ static void say_process(const struct search *search, struct pl_text *text) {
 /* Values are named only where the labels do not tell the two apart. */
 static void say_order(const struct mend *best, struct pl_text *text) {
   struct pl_event before = *best->before, after = *best->after;
-  if (strcmp(before.label, after.label) != 0)
-    before.value = after.value = NULL;
+  if (strcmp(before.label, after.label) != 0) before.value = after.value = NULL;
   pl_text_say(text, "expected ");
   name_event(&before, text);
   pl_text_say(text, " before ");
@@ -294,8 +283,7 @@ static void say(const struct search *search, enum pl_why why,
 }
 
 static enum pl_why classify(struct search *search) {
-  if (search->at == search->trace->count)
-    return PL_WHY_END;
+  if (search->at == search->trace->count) return PL_WHY_END;
   if (ends_process(search->trace, search->at) && search->first.count > 0)
     return PL_WHY_PROCESS;
   try_value(search);
@@ -317,8 +305,7 @@ static void list_expected(const struct search *search,
     for (size_t k = 0; k < explanation->expected_count && !listed; k++)
       listed = strcmp(explanation->expected[k], label) == 0;
     if (!listed)
-      explanation->expected[explanation->expected_count++] =
-          pl_mem_copy(label);
+      explanation->expected[explanation->expected_count++] = pl_mem_copy(label);
   }
 }
 
@@ -349,8 +336,7 @@ struct pl_explanation *pl_explain(struct pl_pattern *pattern,
 }
 
 void pl_explanation_free(struct pl_explanation *explanation) {
-  if (explanation == NULL)
-    return;
+  if (explanation == NULL) return;
   for (size_t i = 0; i < explanation->expected_count; i++)
     free(explanation->expected[i]);
   free(explanation->expected);

@@ -28,9 +28,9 @@ enum pl_why {
 
 struct pl_explanation {
   enum pl_why why;
-  size_t at;          /* index in the trace */
+  size_t at; /* index in the trace */
   char *summary;
-  char **expected;    /* labels possible there */
+  char **expected; /* labels possible there */
   size_t expected_count;
   char *before, *after; /* with PL_WHY_ORDER, else NULL */
 };

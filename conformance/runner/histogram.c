@@ -11,8 +11,7 @@ struct pl_seen *pl_histogram_again(struct pl_histogram *histogram,
                                    const char *text) {
   for (size_t i = 0; i < histogram->count; i++) {
     struct pl_seen *seen = &histogram->at[i];
-    if (strcmp(seen->text, text) != 0)
-      continue;
+    if (strcmp(seen->text, text) != 0) continue;
     seen->count++;
     *(seen->allowed ? &histogram->allowed : &histogram->forbidden) += 1;
     return seen;
@@ -30,13 +29,11 @@ static uint64_t hash_text(const char *text) {
 static void count_other(struct pl_histogram *histogram, const char *text) {
   uint64_t hash = hash_text(text);
   for (size_t i = 0; i < histogram->other_count; i++)
-    if (histogram->others[i] == hash)
-      return;
+    if (histogram->others[i] == hash) return;
   if (histogram->other_count == histogram->other_room) {
     histogram->other_room += 64;
-    histogram->others =
-        pl_mem_grow(histogram->others,
-                    histogram->other_room * sizeof *histogram->others);
+    histogram->others = pl_mem_grow(
+        histogram->others, histogram->other_room * sizeof *histogram->others);
   }
   histogram->others[histogram->other_count++] = hash;
 }

@@ -14,9 +14,9 @@ struct trial {
   struct pl_outcome *outcome;
   struct pl_pattern pattern;
   struct pl_trail trail;
-  json_t *worst;        /* the first forbidden trace */
-  unsigned unmet;       /* runs whose evidence was too small */
-  bool decided;         /* by something other than traces */
+  json_t *worst;  /* the first forbidden trace */
+  unsigned unmet; /* runs whose evidence was too small */
+  bool decided;   /* by something other than traces */
 };
 
 static bool lists(const json_t *names, const char *name) {
@@ -33,11 +33,11 @@ static const json_t *traits_of(const struct pl_judge *judge) {
 /* Returns why the case cannot be asked of this adapter, or NULL. */
 static char *why_unsupported(const struct pl_judge *judge,
                              const struct pl_case *item) {
-  const json_t *promised = json_object_get(judge->adapter.hello, "capabilities");
+  const json_t *promised =
+      json_object_get(judge->adapter.hello, "capabilities");
   for (size_t i = 0; i < json_array_size(item->needs); i++) {
     const char *name = json_string_value(json_array_get(item->needs, i));
-    if (!lists(promised, name))
-      return pl_mem_format("needs %s", name);
+    if (!lists(promised, name)) return pl_mem_format("needs %s", name);
   }
   for (size_t i = 0; i < json_array_size(item->traits); i++) {
     const char *name = json_string_value(json_array_get(item->traits, i));
@@ -76,8 +76,7 @@ static bool evidence_met(const struct pl_case *item, const json_t *evidence,
   json_object_foreach((json_t *)item->evidence, name, bound) {
     const json_t *counter = json_object_get(evidence, name);
     double least = json_number_value(json_object_get(bound, "min"));
-    if (counter != NULL && json_number_value(counter) >= least)
-      continue;
+    if (counter != NULL && json_number_value(counter) >= least) continue;
     free(*detail);
     *detail = pl_mem_format("`%s` is %g, the case needs at least %g: what it "
                             "judges did not arise",
@@ -100,12 +99,10 @@ static void add_evidence(struct pl_outcome *outcome, const json_t *evidence) {
   }
 }
 
-static void decide(struct trial *trial, enum pl_verdict verdict,
-                   char *detail) {
+static void decide(struct trial *trial, enum pl_verdict verdict, char *detail) {
   trial->outcome->verdict = verdict;
   trial->decided = true;
-  if (detail == NULL)
-    return;
+  if (detail == NULL) return;
   free(trial->outcome->detail);
   trial->outcome->detail = detail;
 }
@@ -126,7 +123,8 @@ static void judge_trace(struct trial *trial, json_t *events) {
   if (match == PL_MATCH_TOO_BIG)
     decide(trial, PL_VERDICT_ERROR,
            pl_mem_format("the case's pattern is too ambiguous: more than %u "
-                         "states for this trace", PL_PATTERN_MAX_STATES));
+                         "states for this trace",
+                         PL_PATTERN_MAX_STATES));
   else if (match == PL_MATCH_NO && trial->worst == NULL)
     trial->worst = json_incref(events);
 }
@@ -134,8 +132,7 @@ static void judge_trace(struct trial *trial, json_t *events) {
 /* What came before a time-out or a crash is shown, though not judged. */
 static void keep_partial(struct trial *trial, json_t *events) {
   struct pl_histogram *traces = &trial->outcome->traces;
-  if (json_array_size(events) == 0)
-    return;
+  if (json_array_size(events) == 0) return;
   char *text = pl_mem_need(json_dumps(events, JSON_COMPACT));
   if (pl_histogram_again(traces, text) != NULL)
     free(text);
@@ -220,8 +217,7 @@ static void explain(struct trial *trial) {
 /* The verdict that the traces alone give. */
 static void conclude(struct trial *trial) {
   struct pl_outcome *outcome = trial->outcome;
-  if (trial->decided)
-    return;
+  if (trial->decided) return;
   if (trial->unmet == outcome->runs) {
     outcome->verdict = PL_VERDICT_INCONCLUSIVE;
     return;
@@ -229,8 +225,7 @@ static void conclude(struct trial *trial) {
   free(outcome->detail); /* runs without evidence do not count */
   outcome->detail = NULL;
   outcome->verdict = PL_VERDICT_PASS;
-  if (trial->worst == NULL)
-    return;
+  if (trial->worst == NULL) return;
   explain(trial);
   outcome->verdict = PL_VERDICT_FAIL;
   if (trial->judge->repeat > 1 && outcome->traces.allowed > 0)
@@ -244,12 +239,11 @@ static void conclude(struct trial *trial) {
 
 static void add_leaks(struct trial *trial) {
   struct pl_outcome *outcome = trial->outcome;
-  if (trial->trail.leaks.length == 0)
-    return;
-  char *detail = pl_mem_format(
-      "%s%sleft behind and killed: %s",
-      outcome->detail != NULL ? outcome->detail : "",
-      outcome->detail != NULL ? "\n" : "", trial->trail.leaks.bytes);
+  if (trial->trail.leaks.length == 0) return;
+  char *detail = pl_mem_format("%s%sleft behind and killed: %s",
+                               outcome->detail != NULL ? outcome->detail : "",
+                               outcome->detail != NULL ? "\n" : "",
+                               trial->trail.leaks.bytes);
   free(outcome->detail);
   outcome->detail = detail;
   if (outcome->verdict != PL_VERDICT_FAIL &&
@@ -277,8 +271,7 @@ static void quarantine(struct trial *trial) {
 
 static enum pl_progress run_all(struct trial *trial) {
   const json_t *ir = expected_trace(trial->judge, trial->item);
-  unsigned long runs =
-      (unsigned long)trial->item->runs * trial->judge->repeat;
+  unsigned long runs = (unsigned long)trial->item->runs * trial->judge->repeat;
   char *error = NULL;
   enum pl_progress progress = PL_WENT_ON;
   if (pl_pattern_compile(&trial->pattern, ir, &error) != 0) {
@@ -288,15 +281,14 @@ static enum pl_progress run_all(struct trial *trial) {
   for (unsigned long i = 0;
        i < runs && progress == PL_WENT_ON && !trial->decided; i++)
     progress = run_once(trial);
-  if (progress == PL_WENT_ON)
-    conclude(trial);
+  if (progress == PL_WENT_ON) conclude(trial);
   pl_pattern_free(&trial->pattern);
   return progress;
 }
 
 enum pl_progress pl_judge_case(struct pl_judge *judge,
-                             const struct pl_case *item,
-                             struct pl_outcome *outcome) {
+                               const struct pl_case *item,
+                               struct pl_outcome *outcome) {
   struct trial trial = {.judge = judge, .item = item, .outcome = outcome};
   uint64_t begin = uv_hrtime();
   enum pl_progress progress = PL_WENT_ON;
@@ -333,7 +325,7 @@ void pl_outcome_free(struct pl_outcome *outcome) {
 }
 
 enum pl_progress pl_judge_open(struct pl_judge *judge,
-                             const struct pl_session_plan *plan) {
+                               const struct pl_session_plan *plan) {
   *judge = (struct pl_judge){.repeat = 1};
   char *error = NULL;
   if (pl_scratch_open(&judge->scratch, &error) == 0)

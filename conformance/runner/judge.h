@@ -45,13 +45,13 @@ struct pl_outcome {
 /* Starts the adapter for the first time. With PL_GAVE_UP,
  * `judge->adapter.fatal` says why. */
 enum pl_progress pl_judge_open(struct pl_judge *judge,
-                             const struct pl_session_plan *plan);
+                               const struct pl_session_plan *plan);
 
 /* Judges a case. Gives `outcome`, free with pl_outcome_free(); only with
  * PL_WENT_ON is it filled. */
 enum pl_progress pl_judge_case(struct pl_judge *judge,
-                             const struct pl_case *item,
-                             struct pl_outcome *outcome);
+                               const struct pl_case *item,
+                               struct pl_outcome *outcome);
 void pl_outcome_free(struct pl_outcome *outcome);
 
 /* Ends the adapter; see pl_adapter_close(). */

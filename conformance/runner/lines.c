@@ -11,11 +11,9 @@ enum { CHUNK = 64 * 1024, KEEP = 1024 * 1024 };
 
 /* Moves what is left to the front, and gives back what a long line took. */
 static void compact(struct pl_lines *lines) {
-  if (lines->start == 0)
-    return;
+  if (lines->start == 0) return;
   size_t left = lines->end - lines->start;
-  if (left > 0)
-    memmove(lines->bytes, lines->bytes + lines->start, left);
+  if (left > 0) memmove(lines->bytes, lines->bytes + lines->start, left);
   lines->scanned -= lines->start;
   lines->start = 0;
   lines->end = left;
@@ -38,11 +36,10 @@ char *pl_lines_room(struct pl_lines *lines, size_t *size) {
 
 static char *newline(struct pl_lines *lines) {
   size_t fresh = lines->end - lines->scanned;
-  char *found = fresh > 0 ? memchr(lines->bytes + lines->scanned, '\n', fresh)
-                          : NULL;
+  char *found =
+      fresh > 0 ? memchr(lines->bytes + lines->scanned, '\n', fresh) : NULL;
   lines->scanned = found != NULL ? (size_t)(found - lines->bytes) : lines->end;
-  if (lines->scanned - lines->start > PL_LINE_MAX)
-    lines->too_long = true;
+  if (lines->scanned - lines->start > PL_LINE_MAX) lines->too_long = true;
   return found;
 }
 
@@ -56,13 +53,11 @@ bool pl_lines_ready(struct pl_lines *lines) {
 }
 
 char *pl_lines_next(struct pl_lines *lines, size_t *length) {
-  if (!pl_lines_ready(lines))
-    return NULL;
+  if (!pl_lines_ready(lines)) return NULL;
   char *line = lines->bytes + lines->start;
   *length = lines->scanned - lines->start;
   line[*length] = '\0';
-  if (*length > 0 && line[*length - 1] == '\r')
-    line[--*length] = '\0';
+  if (*length > 0 && line[*length - 1] == '\r') line[--*length] = '\0';
   lines->start = ++lines->scanned;
   return line;
 }
@@ -70,8 +65,7 @@ char *pl_lines_next(struct pl_lines *lines, size_t *length) {
 char *pl_lines_rest(struct pl_lines *lines, size_t *length) {
   static char nothing[1];
   *length = lines->end - lines->start;
-  if (lines->bytes == NULL)
-    return nothing;
+  if (lines->bytes == NULL) return nothing;
   lines->bytes[lines->end] = '\0';
   return lines->bytes + lines->start;
 }
@@ -82,16 +76,14 @@ void pl_lines_free(struct pl_lines *lines) {
 }
 
 void pl_tail_add(struct pl_tail *tail, const char *bytes, size_t count) {
-  for (size_t i = count > PL_TAIL_MAX ? count - PL_TAIL_MAX : 0; i < count;
-       i++)
+  for (size_t i = count > PL_TAIL_MAX ? count - PL_TAIL_MAX : 0; i < count; i++)
     tail->bytes[(tail->total + i) % PL_TAIL_MAX] = bytes[i];
   tail->total += count;
 }
 
 char *pl_tail_text(const struct pl_tail *tail) {
   size_t length = tail->total < PL_TAIL_MAX ? tail->total : PL_TAIL_MAX;
-  if (length == 0)
-    return NULL;
+  if (length == 0) return NULL;
   char straight[PL_TAIL_MAX];
   size_t start = tail->total - length;
   for (size_t i = 0; i < length; i++)
@@ -102,13 +94,15 @@ char *pl_tail_text(const struct pl_tail *tail) {
 /* Returns the length of the UTF-8 sequence at `at`, 0 when it is none. */
 static size_t sequence(const unsigned char *at, size_t left) {
   unsigned char lead = at[0];
-  size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2
-                : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length > left)
-    return 0;
+  size_t length = lead < 0x80   ? 1
+                  : lead < 0xC2 ? 0
+                  : lead < 0xE0 ? 2
+                  : lead < 0xF0 ? 3
+                  : lead < 0xF5 ? 4
+                                : 0;
+  if (length > left) return 0;
   for (size_t i = 1; i < length; i++)
-    if ((at[i] & 0xC0) != 0x80)
-      return 0;
+    if ((at[i] & 0xC0) != 0x80) return 0;
   if ((lead == 0xE0 && at[1] < 0xA0) || (lead == 0xED && at[1] > 0x9F) ||
       (lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F))
     return 0;

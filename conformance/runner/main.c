@@ -37,8 +37,7 @@ static void shuffle(struct pl_case **cases, size_t count, unsigned seed) {
 }
 
 static size_t choose(const struct pl_corpus *corpus,
-                     const struct pl_options *options,
-                     struct pl_case **cases) {
+                     const struct pl_options *options, struct pl_case **cases) {
   size_t count = 0;
   for (size_t i = 0; i < corpus->count; i++)
     if (pl_selection_has(&options->selection, &corpus->at[i]))
@@ -50,14 +49,12 @@ static size_t choose(const struct pl_corpus *corpus,
 static int list(struct pl_case *const *cases, size_t count) {
   for (size_t i = 0; i < count; i++)
     puts(cases[i]->id);
-  if (fflush(stdout) == 0)
-    return PL_EXIT_GOOD;
+  if (fflush(stdout) == 0) return PL_EXIT_GOOD;
   return complain(pl_mem_copy("the list could not be written"));
 }
 
 static int with_corpus(const struct pl_options *options,
-                       const struct pl_corpus *corpus, int argc,
-                       char **argv) {
+                       const struct pl_corpus *corpus, int argc, char **argv) {
   struct pl_case **cases =
       pl_mem_alloc((corpus->count + 1) * sizeof(struct pl_case *));
   size_t count = choose(corpus, options, cases);
@@ -65,7 +62,8 @@ static int with_corpus(const struct pl_options *options,
   if (count == 0)
     status = complain(pl_mem_format(
         "no case is selected: none of the %zu cases matches --select, "
-        "--exclude and --shard", corpus->count));
+        "--exclude and --shard",
+        corpus->count));
   else if (options->list)
     status = list(cases, count);
   else

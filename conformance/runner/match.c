@@ -37,8 +37,7 @@ static void push(struct pl_states *states, struct pl_term *term) {
 static void push_once(struct pl_states *states, struct pl_term *term) {
   if (states->count <= SMALL)
     for (size_t i = 0; i < states->count; i++)
-      if (states->at[i] == term)
-        return;
+      if (states->at[i] == term) return;
   push(states, term);
 }
 
@@ -49,17 +48,14 @@ void pl_states_free(struct pl_states *states) {
 
 bool pl_states_nullable(const struct pl_states *states) {
   for (size_t i = 0; i < states->count; i++)
-    if (states->at[i]->nullable)
-      return true;
+    if (states->at[i]->nullable) return true;
   return false;
 }
 
 static bool event_matches(const struct step *step, const struct pl_term *term) {
   const struct pl_event *event = step->event;
-  if (strcmp(term->label, event->label) != 0)
-    return false;
-  if (event->wild)
-    return true;
+  if (strcmp(term->label, event->label) != 0) return false;
+  if (event->wild) return true;
   if (term->match == NULL || event->value == NULL)
     return term->match == NULL && event->value == NULL;
   return pl_value_matches(term->match, event->value, step->trace);
@@ -79,8 +75,7 @@ static void derive_seq(const struct step *step, struct pl_term *term,
                        struct pl_states *out) {
   while (term->kind == PL_TERM_SEQ) {
     derive_then(step, term->child[0], term->child[1], out);
-    if (!term->child[0]->nullable)
-      return;
+    if (!term->child[0]->nullable) return;
     term = term->child[1];
   }
   derive(step, term, out);
@@ -108,8 +103,7 @@ static void derive_shuffle(const struct step *step, struct pl_term *term,
                            struct pl_states *out) {
   if (term->locked) {
     for (size_t i = 0; i < term->count; i++)
-      if (term->child[i]->locked)
-        derive_member(step, term, i, out);
+      if (term->child[i]->locked) derive_member(step, term, i, out);
     return;
   }
   for (size_t i = 0; i < term->count; i++)
@@ -122,8 +116,7 @@ static void derive_any(const struct step *step, struct pl_term *term,
   size_t rest = term->count - 1;
   struct pl_term **child = pl_mem_alloc(rest * sizeof(struct pl_term *));
   for (size_t i = 0; i < term->count; i++) {
-    if (i > 0 && term->child[i] == term->child[i - 1])
-      continue;
+    if (i > 0 && term->child[i] == term->child[i - 1]) continue;
     struct pl_states heads = {0};
     derive(step, term->child[i], &heads);
     if (heads.count > 0) {
@@ -146,8 +139,7 @@ static void derive_atomic(const struct step *step, struct pl_term *term,
   struct pl_states inner = {0};
   derive(step, term->child[0], &inner);
   for (size_t i = 0; i < inner.count; i++) {
-    if (inner.at[i]->nullable)
-      push_once(out, step->table->empty);
+    if (inner.at[i]->nullable) push_once(out, step->table->empty);
     if (inner.at[i]->kind != PL_TERM_EMPTY)
       push_once(out, pl_term_locked(step->table, inner.at[i]));
   }
@@ -158,8 +150,7 @@ static void derive_repeat(const struct step *step, struct pl_term *term,
                           struct pl_states *out) {
   int64_t min = term->min > 0 ? term->min - 1 : 0;
   int64_t max = term->max > 0 ? term->max - 1 : term->max;
-  struct pl_term *again =
-      pl_term_repeat(step->table, term->child[0], min, max);
+  struct pl_term *again = pl_term_repeat(step->table, term->child[0], min, max);
   derive_then(step, term->child[0], again, out);
 }
 
@@ -169,8 +160,7 @@ static void derive(const struct step *step, struct pl_term *term,
   case PL_TERM_EMPTY:
     return;
   case PL_TERM_EVENT:
-    if (event_matches(step, term))
-      push_once(out, step->table->empty);
+    if (event_matches(step, term)) push_once(out, step->table->empty);
     return;
   case PL_TERM_SEQ:
     derive_seq(step, term, out);
@@ -206,8 +196,7 @@ static bool advance(struct pl_pattern *pattern, const struct step *step,
     derived.count = 0;
     derive(step, now->at[i], &derived);
     for (size_t k = 0; k < derived.count; k++) {
-      if (derived.at[k]->mark == stamp)
-        continue;
+      if (derived.at[k]->mark == stamp) continue;
       derived.at[k]->mark = stamp;
       push(next, derived.at[k]);
     }
@@ -240,16 +229,12 @@ enum pl_match pl_pattern_match(struct pl_pattern *pattern,
       answer = PL_MATCH_TOO_BIG;
       break;
     }
-    if (next.count == 0)
-      break;
+    if (next.count == 0) break;
     swap(&now, &next);
   }
-  if (i == trace->count && pl_states_nullable(&now))
-    answer = PL_MATCH_YES;
-  if (at != NULL)
-    *at = i;
-  if (states != NULL)
-    swap(states, &now);
+  if (i == trace->count && pl_states_nullable(&now)) answer = PL_MATCH_YES;
+  if (at != NULL) *at = i;
+  if (states != NULL) swap(states, &now);
   pl_states_free(&now);
   pl_states_free(&next);
   return answer;
@@ -258,12 +243,10 @@ enum pl_match pl_pattern_match(struct pl_pattern *pattern,
 static void first_of(struct pl_term *term, struct pl_states *first) {
   while (term->kind == PL_TERM_SEQ) {
     first_of(term->child[0], first);
-    if (!term->child[0]->nullable)
-      return;
+    if (!term->child[0]->nullable) return;
     term = term->child[1];
   }
-  if (term->kind == PL_TERM_EVENT)
-    push_once(first, term);
+  if (term->kind == PL_TERM_EVENT) push_once(first, term);
   for (size_t i = 0; i < term->count; i++)
     if (term->kind != PL_TERM_SHUFFLE || !term->locked ||
         term->child[i]->locked)
@@ -271,8 +254,7 @@ static void first_of(struct pl_term *term, struct pl_states *first) {
 }
 
 void pl_pattern_first(struct pl_pattern *pattern,
-                      const struct pl_states *states,
-                      struct pl_states *first) {
+                      const struct pl_states *states, struct pl_states *first) {
   uint32_t stamp = ++pattern->step;
   struct pl_states all = {0};
   for (size_t i = 0; i < states->count; i++)

@@ -15,16 +15,13 @@ void pl_mem_on_failure(void (*hook)(void)) {
 
 static void give_up(void) {
   static const char words[] = "conform: out of memory\n";
-  if (failure_hook != NULL)
-    failure_hook();
-  if (write(STDERR_FILENO, words, sizeof words - 1) < 0)
-    _exit(2);
+  if (failure_hook != NULL) failure_hook();
+  if (write(STDERR_FILENO, words, sizeof words - 1) < 0) _exit(2);
   _exit(2);
 }
 
 void *pl_mem_need(void *block) {
-  if (block == NULL)
-    give_up();
+  if (block == NULL) give_up();
   return block;
 }
 
@@ -50,8 +47,7 @@ char *pl_mem_format(const char *format, ...) {
 }
 
 static void make_room(struct pl_text *text, size_t more) {
-  if (text->room - text->length > more)
-    return;
+  if (text->room - text->length > more) return;
   size_t room = text->room > 0 ? text->room : 64;
   while (room - text->length <= more)
     room *= 2;
@@ -76,8 +72,7 @@ void pl_text_format_list(struct pl_text *text, const char *format,
   va_copy(again, arguments);
   int length = vsnprintf(NULL, 0, format, again);
   va_end(again);
-  if (length < 0)
-    give_up();
+  if (length < 0) give_up();
   make_room(text, (size_t)length);
   vsnprintf(text->bytes + text->length, (size_t)length + 1, format, arguments);
   text->length += (size_t)length;

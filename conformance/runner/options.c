@@ -61,10 +61,29 @@ const char *pl_options_help(void) {
 }
 
 enum {
-  OPT_CORPUS = 256, OPT_ADAPTER, OPT_PROVIDER, OPT_HOST, OPT_SELECT,
-  OPT_EXCLUDE, OPT_REPEAT, OPT_SHARD, OPT_TIMEOUT, OPT_START, OPT_SEED,
-  OPT_EXPECTATIONS, OPT_IMPLEMENTATION, OPT_RESULTS, OPT_FORMAT, OPT_OUTPUT,
-  OPT_SMOKE, OPT_CHECK, OPT_SCHEMA, OPT_QUIET, OPT_LIST, OPT_STATS, OPT_HELP
+  OPT_CORPUS = 256,
+  OPT_ADAPTER,
+  OPT_PROVIDER,
+  OPT_HOST,
+  OPT_SELECT,
+  OPT_EXCLUDE,
+  OPT_REPEAT,
+  OPT_SHARD,
+  OPT_TIMEOUT,
+  OPT_START,
+  OPT_SEED,
+  OPT_EXPECTATIONS,
+  OPT_IMPLEMENTATION,
+  OPT_RESULTS,
+  OPT_FORMAT,
+  OPT_OUTPUT,
+  OPT_SMOKE,
+  OPT_CHECK,
+  OPT_SCHEMA,
+  OPT_QUIET,
+  OPT_LIST,
+  OPT_STATS,
+  OPT_HELP
 };
 
 static const struct option table[] = {
@@ -101,11 +120,9 @@ struct parts {
 static bool read_number(const char *text, unsigned low, unsigned high,
                         unsigned *number) {
   char *end;
-  if (text[0] < '0' || text[0] > '9')
-    return false;
+  if (text[0] < '0' || text[0] > '9') return false;
   unsigned long value = strtoul(text, &end, 10);
-  if (*end != '\0' || value < low || value > high)
-    return false;
+  if (*end != '\0' || value < low || value > high) return false;
   *number = (unsigned)value;
   return true;
 }
@@ -130,15 +147,33 @@ static const char *take_value(struct pl_options *o, struct parts *parts,
                               int option, char *value) {
   struct pl_selection *selection = &o->selection;
   switch (option) {
-  case OPT_CORPUS: o->corpus = value; return NULL;
-  case OPT_ADAPTER: parts->adapter = value; return NULL;
-  case OPT_PROVIDER: parts->provider = value; return NULL;
-  case OPT_HOST: parts->host = value; return NULL;
-  case OPT_EXPECTATIONS: o->expectations = value; return NULL;
-  case OPT_IMPLEMENTATION: o->implementation = value; return NULL;
-  case OPT_RESULTS: o->results = value; return NULL;
-  case OPT_OUTPUT: o->output = value; return NULL;
-  case OPT_SCHEMA: o->schema_dir = value; return NULL;
+  case OPT_CORPUS:
+    o->corpus = value;
+    return NULL;
+  case OPT_ADAPTER:
+    parts->adapter = value;
+    return NULL;
+  case OPT_PROVIDER:
+    parts->provider = value;
+    return NULL;
+  case OPT_HOST:
+    parts->host = value;
+    return NULL;
+  case OPT_EXPECTATIONS:
+    o->expectations = value;
+    return NULL;
+  case OPT_IMPLEMENTATION:
+    o->implementation = value;
+    return NULL;
+  case OPT_RESULTS:
+    o->results = value;
+    return NULL;
+  case OPT_OUTPUT:
+    o->output = value;
+    return NULL;
+  case OPT_SCHEMA:
+    o->schema_dir = value;
+    return NULL;
   case OPT_SELECT:
     add(&selection->include, &selection->includes, value);
     return NULL;
@@ -147,21 +182,22 @@ static const char *take_value(struct pl_options *o, struct parts *parts,
     return NULL;
   case OPT_SHARD:
     return pl_shard_read(value, &selection->shard, &selection->shards) == 0
-               ? NULL : "K/N with 1 <= K <= N";
+               ? NULL
+               : "K/N with 1 <= K <= N";
   case OPT_FORMAT:
     return read_format(value, &o->format) ? NULL : "text, tap or junit";
   case OPT_REPEAT:
-    return read_number(value, 1, MAX_REPEAT, &o->repeat)
-               ? NULL : "a number from 1";
+    return read_number(value, 1, MAX_REPEAT, &o->repeat) ? NULL
+                                                         : "a number from 1";
   case OPT_TIMEOUT:
     return read_number(value, 1, MAX_MS, &o->timeout_ms)
-               ? NULL : "milliseconds, from 1";
+               ? NULL
+               : "milliseconds, from 1";
   case OPT_START:
-    return read_number(value, 1, MAX_MS, &o->start_ms)
-               ? NULL : "milliseconds, from 1";
+    return read_number(value, 1, MAX_MS, &o->start_ms) ? NULL
+                                                       : "milliseconds, from 1";
   case OPT_SEED:
-    return read_number(value, 0, UINT_MAX, &o->seed)
-               ? NULL : "a number from 0";
+    return read_number(value, 0, UINT_MAX, &o->seed) ? NULL : "a number from 0";
   default:
     return NULL;
   }
@@ -180,12 +216,10 @@ static void take_flag(struct pl_options *options, int option) {
 static char *find_host(void) {
   char path[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (length <= 0)
-    return pl_mem_copy("plumb-host");
+  if (length <= 0) return pl_mem_copy("plumb-host");
   path[length] = '\0';
   char *slash = strrchr(path, '/');
-  if (slash != NULL)
-    *slash = '\0';
+  if (slash != NULL) *slash = '\0';
   return pl_mem_format("%s/../host/plumb-host", path);
 }
 
@@ -237,14 +271,11 @@ int pl_options_read(struct pl_options *options, int argc, char **argv,
                                table[option - OPT_CORPUS].name, must, optarg);
     }
   }
-  if (options->help)
-    return 0;
+  if (options->help) return 0;
   if (*error == NULL && optind < argc)
     *error = pl_mem_format("%s: no such argument", argv[optind]);
-  if (*error == NULL)
-    *error = put_together(options, &parts);
-  if (*error == NULL)
-    return 0;
+  if (*error == NULL) *error = put_together(options, &parts);
+  if (*error == NULL) return 0;
   pl_options_free(options);
   return -1;
 }

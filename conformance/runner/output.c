@@ -46,8 +46,7 @@ struct pl_output *pl_output_open(enum pl_format format, const char *path,
     int fd = dup(STDOUT_FILENO);
     output->sink = fd >= 0 ? fdopen(fd, "we") : NULL;
   }
-  if (output->sink != NULL)
-    return output;
+  if (output->sink != NULL) return output;
   *error = pl_mem_format("cannot write %s: %s", path ? path : "stdout",
                          strerror(errno));
   free(output);
@@ -55,8 +54,7 @@ struct pl_output *pl_output_open(enum pl_format format, const char *path,
 }
 
 static void emit(struct pl_output *output, const char *bytes, size_t length) {
-  if (fwrite(bytes, 1, length, output->sink) != length)
-    output->failed = true;
+  if (fwrite(bytes, 1, length, output->sink) != length) output->failed = true;
 }
 
 /* TAP: `not ok 3 # SKIP name` becomes `ok 3 - name # SKIP reason`. */
@@ -78,9 +76,9 @@ static bool mend_tap(struct pl_output *output, const char *line) {
 
 /* Text: cmocka lists at the end what the run has shown already. */
 static bool is_recap(const char *line, bool is_error) {
-  return is_error && (strncmp(line, "[  SKIPPED ]", 12) == 0 ||
-                      strstr(line, " SKIPPED TEST(S)") != NULL ||
-                      line[0] == '\0');
+  return is_error &&
+         (strncmp(line, "[  SKIPPED ]", 12) == 0 ||
+          strstr(line, " SKIPPED TEST(S)") != NULL || line[0] == '\0');
 }
 
 static void pass_line(struct taken *stream) {
@@ -88,8 +86,7 @@ static void pass_line(struct taken *stream) {
   char *line = stream->line.bytes;
   if (output->quiet || (output->silent && output->format != PL_FORMAT_JUNIT))
     return;
-  if (output->format == PL_FORMAT_TAP && mend_tap(output, line))
-    return;
+  if (output->format == PL_FORMAT_TAP && mend_tap(output, line)) return;
   if (output->format == PL_FORMAT_TEXT && is_recap(line, stream->is_error))
     return;
   emit(output, line, stream->line.length);
@@ -103,8 +100,7 @@ static ssize_t take_bytes(void *cookie, const char *bytes, size_t count) {
     size_t length = end != NULL ? (size_t)(end - bytes) - i : count - i;
     pl_text_add(&stream->line, bytes + i, length);
     i += length;
-    if (end == NULL)
-      break;
+    if (end == NULL) break;
     pass_line(stream);
     stream->line.length = 0;
     i++;
@@ -123,8 +119,8 @@ static FILE *take_over(struct pl_output *output, struct taken *stream,
 }
 
 void pl_output_begin(struct pl_output *output) {
-  static const enum cm_message_output modes[] = {
-      CM_OUTPUT_STDOUT, CM_OUTPUT_TAP, CM_OUTPUT_XML};
+  static const enum cm_message_output modes[] = {CM_OUTPUT_STDOUT,
+                                                 CM_OUTPUT_TAP, CM_OUTPUT_XML};
   unsetenv("CMOCKA_MESSAGE_OUTPUT"); /* --format decides, not these */
   unsetenv("CMOCKA_XML_FILE");
   unsetenv("CMOCKA_TEST_ABORT");
@@ -141,8 +137,7 @@ void pl_output_begin(struct pl_output *output) {
 
 static void close_stream(FILE *file, struct taken *stream) {
   fclose(file);
-  if (stream->line.length > 0)
-    pass_line(stream);
+  if (stream->line.length > 0) pass_line(stream);
   pl_text_free(&stream->line);
 }
 
@@ -151,8 +146,7 @@ void pl_output_end(struct pl_output *output) {
   stderr = output->own_stderr;
   close_stream(output->taken_stdout, &output->out);
   close_stream(output->taken_stderr, &output->err);
-  if (fflush(output->sink) != 0)
-    output->failed = true;
+  if (fflush(output->sink) != 0) output->failed = true;
 }
 
 static void indent(struct pl_text *text, const char *words, const char *with) {
@@ -160,8 +154,7 @@ static void indent(struct pl_text *text, const char *words, const char *with) {
     size_t length = strcspn(line, "\n");
     pl_text_format(text, "%s%.*s\n", with, (int)length, line);
     line += length;
-    if (*line == '\n')
-      line++;
+    if (*line == '\n') line++;
   }
 }
 
@@ -173,8 +166,7 @@ static void describe(const struct pl_outcome *outcome, const char *hint,
     pl_text_say(text, ", but a failure is expected");
   if (outcome->explanation != NULL)
     pl_text_format(text, ": %s", outcome->explanation->summary);
-  if (outcome->detail != NULL)
-    pl_text_format(text, ": %s", outcome->detail);
+  if (outcome->detail != NULL) pl_text_format(text, ": %s", outcome->detail);
   if (outcome->expected.reason != NULL)
     pl_text_format(text, " [known: %s]", outcome->expected.reason);
   if (hint != NULL && outcome->unexpected)
@@ -210,8 +202,7 @@ static void show_note(struct pl_output *output, const struct pl_case *item,
     pl_text_format(&text, "%s\n", message);
   else if (output->format == PL_FORMAT_TEXT && !output->quiet)
     indent(&text, message, "    ");
-  if (text.length > 0)
-    emit(output, text.bytes, text.length);
+  if (text.length > 0) emit(output, text.bytes, text.length);
   pl_text_free(&text);
 }
 
@@ -220,8 +211,7 @@ static void set_skip_reason(struct pl_output *output) {
   output->skip_reason.length = 0;
   pl_text_add(&output->skip_reason, output->message.bytes, length);
   for (char *hash = output->skip_reason.bytes; *hash != '\0'; hash++)
-    if (*hash == '#')
-      *hash = ' ';
+    if (*hash == '#') *hash = ' ';
 }
 
 void pl_output_verdict(struct pl_output *output, const struct pl_case *item,
@@ -232,8 +222,7 @@ void pl_output_verdict(struct pl_output *output, const struct pl_case *item,
   describe(outcome, hint, &output->message);
   tame(&output->message);
   pl_outcome_free(outcome);
-  if (passed)
-    return;
+  if (passed) return;
   /* text failures are shown by cmocka itself, with the message */
   if (!unexpected || output->format != PL_FORMAT_TEXT || output->quiet)
     show_note(output, item, output->message.bytes, unexpected);
@@ -251,8 +240,7 @@ void pl_output_bail(struct pl_output *output, const char *why) {
       pl_text_format(&text, "Bail out! %s\n", why);
     else if (output->format == PL_FORMAT_TEXT)
       pl_text_format(&text, "stopped: %s\n", why);
-    if (text.length > 0)
-      emit(output, text.bytes, text.length);
+    if (text.length > 0) emit(output, text.bytes, text.length);
     pl_text_free(&text);
   }
   output->silent = true;
@@ -287,8 +275,7 @@ void pl_output_say(struct pl_output *output, const char *words) {
 
 int pl_output_close(struct pl_output *output) {
   bool failed = output->failed;
-  if (fclose(output->sink) != 0)
-    failed = true;
+  if (fclose(output->sink) != 0) failed = true;
   pl_text_free(&output->skip_reason);
   pl_text_free(&output->message);
   free(output);

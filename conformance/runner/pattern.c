@@ -11,14 +11,11 @@
 static struct pl_term *compile(struct pl_pattern *pattern, const json_t *ir,
                                char **error);
 
-static struct pl_term *wrong(char **error, const char *what,
-                             const json_t *ir) {
+static struct pl_term *wrong(char **error, const char *what, const json_t *ir) {
   struct pl_text text = {0};
   pl_text_format(&text, "%s: ", what);
-  if (ir != NULL)
-    pl_value_show(ir, &text);
-  if (text.length > 200)
-    strcpy(text.bytes + 197, "...");
+  if (ir != NULL) pl_value_show(ir, &text);
+  if (text.length > 200) strcpy(text.bytes + 197, "...");
   *error = text.bytes;
   return NULL;
 }
@@ -52,8 +49,7 @@ static struct pl_term *compile_group(struct pl_pattern *pattern,
   if (!json_is_array(list))
     return wrong(error, "a pattern's list is not a list", list);
   struct pl_term **child = compile_list(pattern, list, error);
-  if (child == NULL)
-    return NULL;
+  if (child == NULL) return NULL;
   size_t count = json_array_size(list);
   struct pl_term *term;
   if (strcmp(key, "seq") == 0)
@@ -78,8 +74,7 @@ static struct pl_term *compile_event(struct pl_pattern *pattern,
   if (!json_is_string(label) || json_object_size(ir) != keys)
     return wrong(error, "`ev` is a label, alone or with `value`", ir);
   const char *reason = match != NULL ? pl_value_check(match) : NULL;
-  if (reason != NULL)
-    return wrong(error, reason, match);
+  if (reason != NULL) return wrong(error, reason, match);
   return pl_term_event(&pattern->table, json_string_value(label), match);
 }
 
@@ -88,8 +83,8 @@ static struct pl_term *compile_repeat(struct pl_pattern *pattern,
   const json_t *min = json_object_get(ir, "min");
   const json_t *max = json_object_get(ir, "max");
   int64_t low = min != NULL ? json_integer_value(min) : 0;
-  int64_t high = json_is_integer(max) ? json_integer_value(max)
-                                      : PL_TERM_NO_MAX;
+  int64_t high =
+      json_is_integer(max) ? json_integer_value(max) : PL_TERM_NO_MAX;
   size_t keys = 1u + (min != NULL) + (max != NULL);
   if ((min != NULL && !json_is_integer(min)) || low < 0 ||
       (max != NULL && !json_is_integer(max) && !json_is_null(max)) ||
@@ -115,8 +110,7 @@ static struct pl_term *compile_atomic(struct pl_pattern *pattern,
 static struct pl_term *compile(struct pl_pattern *pattern, const json_t *ir,
                                char **error) {
   static const char *const groups[] = {"seq", "any", "interleave", "one"};
-  if (!json_is_object(ir))
-    return wrong(error, "a pattern is an object", ir);
+  if (!json_is_object(ir)) return wrong(error, "a pattern is an object", ir);
   if (json_object_get(ir, "ev") != NULL)
     return compile_event(pattern, ir, error);
   if (json_object_get(ir, "repeat") != NULL)
@@ -125,8 +119,8 @@ static struct pl_term *compile(struct pl_pattern *pattern, const json_t *ir,
     return wrong(error, "a pattern has one key", ir);
   for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
     if (json_object_get(ir, groups[i]) != NULL)
-      return compile_group(pattern, groups[i],
-                           json_object_get(ir, groups[i]), error);
+      return compile_group(pattern, groups[i], json_object_get(ir, groups[i]),
+                           error);
   if (json_object_get(ir, "opt") != NULL)
     return compile_optional(pattern, json_object_get(ir, "opt"), error);
   if (json_object_get(ir, "atomic") != NULL)
@@ -139,13 +133,11 @@ int pl_pattern_compile(struct pl_pattern *pattern, const json_t *ir,
   *pattern = (struct pl_pattern){0};
   pl_term_table_init(&pattern->table);
   pattern->root = compile(pattern, ir, error);
-  if (pattern->root != NULL)
-    return 0;
+  if (pattern->root != NULL) return 0;
   pl_pattern_free(pattern);
   return -1;
 }
 
 void pl_pattern_free(struct pl_pattern *pattern) {
-  if (pattern->table.bucket != NULL)
-    pl_term_table_free(&pattern->table);
+  if (pattern->table.bucket != NULL) pl_term_table_free(&pattern->table);
 }

@@ -29,8 +29,7 @@ static void note_running(pid_t from, pid_t to) {
 
 void pl_process_kill_all(void) {
   for (size_t i = 0; i < MAX_RUNNING; i++)
-    if (running[i] > 0)
-      kill(-running[i], SIGKILL);
+    if (running[i] > 0) kill(-running[i], SIGKILL);
 }
 
 static void on_stop_signal(uv_signal_t *handle, int number) {
@@ -58,11 +57,9 @@ static bool enough_descriptors(void) {
 int pl_driver_init(struct pl_driver *driver) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   memset(driver, 0, sizeof *driver);
-  if (!enough_descriptors())
-    return UV_EMFILE;
+  if (!enough_descriptors()) return UV_EMFILE;
   int error = uv_loop_init(&driver->loop);
-  if (error != 0)
-    return error;
+  if (error != 0) return error;
   uv_timer_init(&driver->loop, &driver->timer);
   driver->timer.data = driver;
   /* The first stream of a loop opens a descriptor that stays with the loop;
@@ -82,8 +79,7 @@ int pl_driver_init(struct pl_driver *driver) {
 }
 
 void pl_driver_free(struct pl_driver *driver) {
-  if (!driver->ready)
-    return;
+  if (!driver->ready) return;
   uv_close((uv_handle_t *)&driver->timer, NULL);
   for (size_t i = 0; i < 3; i++)
     uv_close((uv_handle_t *)&driver->signal[i], NULL);
@@ -133,8 +129,7 @@ static void on_out(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
     process->out_closed = true;
     uv_read_stop(stream);
   }
-  if (process->lines.too_long)
-    uv_read_stop(stream);
+  if (process->lines.too_long) uv_read_stop(stream);
 }
 
 static void give_log_room(uv_handle_t *handle, size_t hint, uv_buf_t *buf) {
@@ -160,8 +155,7 @@ static void on_closed(uv_handle_t *handle) {
 }
 
 static void close_one(uv_handle_t *handle) {
-  if (!uv_is_closing(handle))
-    uv_close(handle, on_closed);
+  if (!uv_is_closing(handle)) uv_close(handle, on_closed);
 }
 
 static void release(struct pl_process *process) {
@@ -232,19 +226,16 @@ static void on_sent(uv_write_t *request, int status) {
 void pl_process_send(struct pl_process *process, const char *bytes,
                      size_t count) {
   uv_stream_t *in = (uv_stream_t *)&process->in;
-  if (uv_is_closing((uv_handle_t *)in) || !uv_is_writable(in))
-    return;
+  if (uv_is_closing((uv_handle_t *)in) || !uv_is_writable(in)) return;
   uv_buf_t now = uv_buf_init((char *)bytes, (unsigned)count);
   int written = uv_try_write(in, &now, 1);
-  if (written == (int)count || (written < 0 && written != UV_EAGAIN))
-    return;
+  if (written == (int)count || (written < 0 && written != UV_EAGAIN)) return;
   size_t done = written > 0 ? (size_t)written : 0;
   struct sending *rest = pl_mem_alloc(sizeof *rest + count - done);
   memcpy(rest->bytes, bytes + done, count - done);
   rest->request.data = rest;
   uv_buf_t buf = uv_buf_init(rest->bytes, (unsigned)(count - done));
-  if (uv_write(&rest->request, in, &buf, 1, on_sent) != 0)
-    free(rest);
+  if (uv_write(&rest->request, in, &buf, 1, on_sent) != 0) free(rest);
 }
 
 static void on_shut(uv_shutdown_t *request, int status) {
@@ -256,8 +247,7 @@ static void on_shut(uv_shutdown_t *request, int status) {
 
 void pl_process_end_input(struct pl_process *process) {
   uv_stream_t *in = (uv_stream_t *)&process->in;
-  if (uv_is_closing((uv_handle_t *)in))
-    return;
+  if (uv_is_closing((uv_handle_t *)in)) return;
   uv_shutdown_t *request = pl_mem_alloc(sizeof *request);
   request->data = process;
   if (uv_shutdown(request, in, on_shut) != 0) {
@@ -277,12 +267,9 @@ enum pl_wait pl_process_wait_line(struct pl_process *process,
       deadline = last < deadline ? last : deadline;
       lingering = true;
     }
-    if (process->lines.too_long)
-      return PL_WAIT_TOO_LONG;
-    if (driver->interrupted != 0)
-      return PL_WAIT_INTERRUPTED;
-    if (pl_lines_ready(&process->lines))
-      return PL_WAIT_LINE;
+    if (process->lines.too_long) return PL_WAIT_TOO_LONG;
+    if (driver->interrupted != 0) return PL_WAIT_INTERRUPTED;
+    if (pl_lines_ready(&process->lines)) return PL_WAIT_LINE;
     if (process->out_closed)
       return process->exited ? PL_WAIT_EXITED : PL_WAIT_CLOSED;
     if (driver->timed_out)
@@ -297,8 +284,7 @@ bool pl_process_wait_end(struct pl_process *process, uint64_t deadline) {
   while (!process->exited && !driver->timed_out && driver->interrupted == 0 &&
          !process->lines.too_long)
     turn(driver, deadline);
-  if (!process->exited)
-    return false;
+  if (!process->exited) return false;
   uint64_t last = uv_hrtime() + LINGER;
   driver->timed_out = false;
   while (!(process->out_closed && process->err_closed) &&
@@ -308,8 +294,7 @@ bool pl_process_wait_end(struct pl_process *process, uint64_t deadline) {
 }
 
 void pl_process_kill(struct pl_process *process) {
-  if (!process->exited)
-    kill(-process->pid, SIGKILL);
+  if (!process->exited) kill(-process->pid, SIGKILL);
   /* SIGKILL cannot be refused; only a process stuck in the kernel outlives
    * these two seconds, and then nothing more can be done about it. */
   uint64_t deadline = uv_hrtime() + 2000000000u;
@@ -318,8 +303,7 @@ void pl_process_kill(struct pl_process *process) {
 }
 
 void pl_process_free(struct pl_process *process) {
-  if (process == NULL)
-    return;
+  if (process == NULL) return;
   pl_process_kill(process);
   note_running(process->pid, 0);
   release(process);

@@ -23,9 +23,9 @@ struct pl_driver {
   uv_loop_t loop;
   uv_timer_t timer;
   uv_signal_t signal[3];
-  bool ready;       /* all of it is set up */
-  bool timed_out;   /* the timer's deadline has passed */
-  int interrupted;  /* SIGINT, SIGTERM or SIGHUP, once one has come */
+  bool ready;      /* all of it is set up */
+  bool timed_out;  /* the timer's deadline has passed */
+  int interrupted; /* SIGINT, SIGTERM or SIGHUP, once one has come */
 };
 
 struct pl_process {
@@ -37,10 +37,10 @@ struct pl_process {
   size_t received;       /* bytes of stdout so far */
   bool exited;
   bool out_closed, err_closed;
-  int64_t status;        /* once exited */
-  int signal;            /* once exited; 0: by itself */
+  int64_t status; /* once exited */
+  int signal;     /* once exited; 0: by itself */
   pid_t pid;
-  unsigned open;         /* handles not yet closed */
+  unsigned open; /* handles not yet closed */
 };
 
 enum pl_wait {

@@ -28,8 +28,8 @@ static void add_string(struct pl_text *text, const char *words) {
 }
 
 void pl_message_run(const struct pl_request *request, struct pl_text *text) {
-  pl_text_format(text, "{\"cmd\":\"run\",\"seq\":%lld,\"program\":",
-                 request->seq);
+  pl_text_format(text,
+                 "{\"cmd\":\"run\",\"seq\":%lld,\"program\":", request->seq);
   pl_text_say(text, request->program);
   pl_text_say(text, ",\"files\":");
   pl_text_say(text, request->files != NULL ? request->files : "{}");
@@ -54,8 +54,7 @@ char *pl_message_teach(const char *line, size_t length, const char *why) {
 static json_t *parse(const char *line, size_t length, char **error) {
   json_error_t reason;
   json_t *message = json_loadb(line, length, JSON_DECODE_ANY, &reason);
-  if (json_is_object(message))
-    return message;
+  if (json_is_object(message)) return message;
   const char *why = message != NULL ? "JSON, but not an object" : reason.text;
   *error = pl_message_teach(line, length, length > 0 ? why : "an empty line");
   json_decref(message);
@@ -63,13 +62,11 @@ static json_t *parse(const char *line, size_t length, char **error) {
 }
 
 static bool strings_only(const json_t *list) {
-  if (!json_is_array(list))
-    return false;
+  if (!json_is_array(list)) return false;
   size_t i;
   json_t *entry;
   json_array_foreach((json_t *)list, i, entry) {
-    if (!json_is_string(entry))
-      return false;
+    if (!json_is_string(entry)) return false;
   }
   return true;
 }
@@ -97,11 +94,9 @@ static char *wrong_start(const json_t *message) {
 
 json_t *pl_message_read_start(const char *line, size_t length, char **error) {
   json_t *message = parse(line, length, error);
-  if (message == NULL)
-    return NULL;
+  if (message == NULL) return NULL;
   *error = wrong_start(message);
-  if (*error == NULL)
-    return message;
+  if (*error == NULL) return message;
   json_decref(message);
   return NULL;
 }
@@ -117,7 +112,8 @@ static void read_events(json_t *events, struct pl_answer *answer) {
     breach(answer, pl_mem_copy("`events` is not a list"));
   } else if (bad >= 0) {
     breach(answer, pl_mem_format("entry %ld of `events` is not an event: an "
-                                 "event is a label or [label, scalar]", bad));
+                                 "event is a label or [label, scalar]",
+                                 bad));
   } else {
     answer->kind = PL_ANSWER_EVENTS;
     answer->events = json_incref(events);
@@ -147,8 +143,8 @@ static void read_body(const json_t *message, struct pl_answer *answer) {
     return;
   }
   answer->evidence = json_incref(evidence);
-  int said = (events != NULL) + (event != NULL) + (why != NULL) +
-             (error != NULL);
+  int said =
+      (events != NULL) + (event != NULL) + (why != NULL) + (error != NULL);
   if (said > 1 || (said == 0 && evidence == NULL)) {
     breach(answer, pl_mem_copy("an answer has one of `events`, `event`, "
                                "`unsupported`, `error`"));
@@ -183,8 +179,8 @@ void pl_message_read(const char *line, size_t length, long long seq,
     breach(answer, pl_mem_copy("the answer has no number `seq`"));
   else if (json_integer_value(number) != seq)
     breach(answer, pl_mem_format("the answer has seq %lld, the request had "
-                                 "%lld", (long long)json_integer_value(number),
-                                 seq));
+                                 "%lld",
+                                 (long long)json_integer_value(number), seq));
   else
     read_body(message, answer);
   json_decref(message);

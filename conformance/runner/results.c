@@ -19,33 +19,29 @@ static void set_text(json_t *object, const char *key, const char *text) {
 }
 
 static void set_shared(json_t *object, const char *key, const json_t *value) {
-  set(object, key,
-      value != NULL ? json_incref((json_t *)value) : json_array());
+  set(object, key, value != NULL ? json_incref((json_t *)value) : json_array());
 }
 
 int pl_results_open(struct pl_results *results, const char *path) {
   *results = (struct pl_results){.path = path, .begin = uv_hrtime()};
-  if (path == NULL)
-    return 0;
+  if (path == NULL) return 0;
   results->file = fopen(path, "we");
-  if (results->file != NULL)
-    return 0;
-  results->error =
-      pl_mem_format("cannot write %s: %s", path, strerror(errno));
+  if (results->file != NULL) return 0;
+  results->error = pl_mem_format("cannot write %s: %s", path, strerror(errno));
   return -1;
 }
 
 static int note_error(struct pl_results *results) {
   if (results->error == NULL)
-    results->error = pl_mem_format("cannot write %s: %s", results->path,
-                                   strerror(errno));
+    results->error =
+        pl_mem_format("cannot write %s: %s", results->path, strerror(errno));
   return -1;
 }
 
 /* Writes a line and flushes it. Takes `object`. */
 static int write_line(struct pl_results *results, json_t *object) {
-  char *line = pl_mem_need(json_dumps(object, JSON_COMPACT |
-                                                      JSON_REAL_PRECISION(15)));
+  char *line =
+      pl_mem_need(json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)));
   size_t length = strlen(line);
   json_decref(object);
   line[length] = '\n'; /* in place of the terminator */
@@ -58,8 +54,7 @@ static int write_line(struct pl_results *results, json_t *object) {
 static json_t *machine(void) {
   struct utsname name;
   json_t *object = pl_mem_need(json_object());
-  if (uname(&name) != 0)
-    memset(&name, 0, sizeof name);
+  if (uname(&name) != 0) memset(&name, 0, sizeof name);
   set_text(object, "os", name.sysname);
   set_text(object, "kernel", name.release);
   set_text(object, "arch", name.machine);
@@ -78,8 +73,7 @@ static json_t *started(void) {
 
 int pl_results_header(struct pl_results *results, const json_t *hello,
                       const struct pl_run_facts *facts) {
-  if (results->file == NULL)
-    return 0;
+  if (results->file == NULL) return 0;
   json_t *line = pl_mem_need(json_object());
   json_t *command = pl_mem_need(json_array());
   for (int i = 0; i < facts->argc; i++)
@@ -107,8 +101,8 @@ static json_t *expected_list(const struct pl_expected *expected) {
   json_t *list = pl_mem_need(json_array());
   for (int i = 0; i < PL_VERDICT_COUNT; i++)
     if (expected->verdicts & (1u << i))
-      json_array_append_new(
-          list, json_string(pl_verdict_name((enum pl_verdict)i)));
+      json_array_append_new(list,
+                            json_string(pl_verdict_name((enum pl_verdict)i)));
   return list;
 }
 
@@ -125,8 +119,7 @@ static json_t *trace_list(const struct pl_histogram *traces) {
 }
 
 static json_t *explanation_of(const struct pl_explanation *explanation) {
-  if (explanation == NULL)
-    return json_null();
+  if (explanation == NULL) return json_null();
   json_t *object = pl_mem_need(json_object());
   json_t *labels = pl_mem_need(json_array());
   for (size_t i = 0; i < explanation->expected_count; i++)
@@ -144,8 +137,7 @@ int pl_results_case(struct pl_results *results, const struct pl_case *item,
                     const struct pl_outcome *outcome) {
   results->totals[outcome->verdict]++;
   results->unexpected += outcome->unexpected;
-  if (results->file == NULL)
-    return 0;
+  if (results->file == NULL) return 0;
   json_t *line = pl_mem_need(json_object());
   set_text(line, "kind", "case");
   set_text(line, "id", item->id);
@@ -171,8 +163,7 @@ int pl_results_case(struct pl_results *results, const struct pl_case *item,
 
 int pl_results_footer(struct pl_results *results, bool complete,
                       const char *detail) {
-  if (results->file == NULL)
-    return 0;
+  if (results->file == NULL) return 0;
   json_t *line = pl_mem_need(json_object());
   json_t *totals = pl_mem_need(json_object());
   for (int i = 0; i < PL_VERDICT_COUNT; i++)
@@ -185,15 +176,13 @@ int pl_results_footer(struct pl_results *results, bool complete,
   set(line, "unexpected", json_integer(results->unexpected));
   set(line, "duration_ms",
       milliseconds((double)(uv_hrtime() - results->begin) / 1e6));
-  if (detail != NULL)
-    set_text(line, "detail", detail);
+  if (detail != NULL) set_text(line, "detail", detail);
   return write_line(results, line);
 }
 
 int pl_results_close(struct pl_results *results) {
   FILE *file = results->file;
   results->file = NULL;
-  if (file != NULL && fclose(file) != 0)
-    note_error(results);
+  if (file != NULL && fclose(file) != 0) note_error(results);
   return results->error == NULL ? 0 : -1;
 }

@@ -39,7 +39,7 @@ struct run {
   struct cost cost;
   size_t count, done;
   enum pl_progress stopped; /* not PL_WENT_ON: no case runs any more */
-  bool broken;            /* the results could not be written */
+  bool broken;              /* the results could not be written */
 };
 
 /* A case and the run that it belongs to: a cmocka test's state. */
@@ -55,17 +55,14 @@ static void complain(const char *words) {
 static long resident_pages(void) {
   long total = 0, resident = 0;
   FILE *file = fopen("/proc/self/statm", "re");
-  if (file == NULL)
-    return 0;
-  if (fscanf(file, "%ld %ld", &total, &resident) != 2)
-    resident = 0;
+  if (file == NULL) return 0;
+  if (fscanf(file, "%ld %ld", &total, &resident) != 2) resident = 0;
   fclose(file);
   return resident;
 }
 
 static void note_cost(struct run *run) {
-  if (!run->options->stats || run->done != run->count / 10 + 1)
-    return;
+  if (!run->options->stats || run->done != run->count / 10 + 1) return;
   run->cost.early_heap = mallinfo2().uordblks;
   run->cost.early_pages = resident_pages();
 }
@@ -94,10 +91,11 @@ static void run_entry(void **state) {
 }
 
 static char *group_name(const struct run *run) {
-  const json_t *who = json_object_get(run->judge.adapter.hello, "implementation");
-  char *name = pl_mem_format(
-      "%s %s", json_string_value(json_object_get(who, "name")),
-      json_string_value(json_object_get(who, "version")));
+  const json_t *who =
+      json_object_get(run->judge.adapter.hello, "implementation");
+  char *name =
+      pl_mem_format("%s %s", json_string_value(json_object_get(who, "name")),
+                    json_string_value(json_object_get(who, "version")));
   char *clean = pl_output_name(run->output, name);
   free(name);
   return clean;
@@ -111,10 +109,10 @@ static void run_cases(struct run *run, struct pl_case *const *cases) {
   char *group = group_name(run);
   for (size_t i = 0; i < count; i++) {
     entries[i] = (struct entry){run, cases[i]};
-    tests[i] = (struct CMUnitTest){
-        .name = pl_output_name(run->output, cases[i]->id),
-        .test_func = run_entry,
-        .initial_state = &entries[i]};
+    tests[i] =
+        (struct CMUnitTest){.name = pl_output_name(run->output, cases[i]->id),
+                            .test_func = run_entry,
+                            .initial_state = &entries[i]};
   }
   pl_output_begin(run->output);
   _cmocka_run_group_tests(group, tests, count, NULL, NULL);
@@ -128,8 +126,7 @@ static void run_cases(struct run *run, struct pl_case *const *cases) {
 
 static bool proves_something(const struct run *run) {
   for (int i = 0; i < PL_VERDICT_COUNT; i++)
-    if (run->results.totals[i] > 0 &&
-        pl_verdict_judges((enum pl_verdict)i))
+    if (run->results.totals[i] > 0 && pl_verdict_judges((enum pl_verdict)i))
       return true;
   return false;
 }
@@ -165,6 +162,14 @@ static void say_stats(const struct run *run) {
           run->cost.pages);
 }
 
+/* Only an author is told that `stop` is not heeded: no case depends on it. */
+static bool heeds_stop(const struct run *run) {
+  if (!run->options->smoke || run->judge.adapter.obeyed_stop) return true;
+  complain("the adapter did not end with status 0 within 2 s of "
+           "{\"cmd\":\"stop\"}");
+  return false;
+}
+
 /* Ends the adapter, writes the footer, and finds the exit status. */
 static int finish(struct run *run) {
   run->cost.heap = mallinfo2().uordblks;
@@ -173,44 +178,37 @@ static int finish(struct run *run) {
   pl_judge_close(&run->judge);
   bool complete = run->stopped == PL_WENT_ON && !run->broken;
   bool faulty = run->judge.adapter.faults.length > 0;
-  const char *detail = faulty ? run->judge.adapter.faults.bytes : run->judge.adapter.fatal;
-  if (!run->broken)
-    pl_results_footer(&run->results, complete, detail);
+  const char *detail =
+      faulty ? run->judge.adapter.faults.bytes : run->judge.adapter.fatal;
+  if (!run->broken) pl_results_footer(&run->results, complete, detail);
   bool written = pl_results_close(&run->results) == 0;
-  if (run->output != NULL)
-    say_totals(run);
-  if (run->options->stats)
-    say_stats(run);
+  if (run->output != NULL) say_totals(run);
+  if (run->options->stats) say_stats(run);
   if (faulty)
     fprintf(stderr, "conform: the adapter, outside of any case: %s\n",
             run->judge.adapter.faults.bytes);
-  if (run->judge.adapter.fatal != NULL)
-    complain(run->judge.adapter.fatal);
-  if (!written)
-    complain(run->results.error);
+  if (run->judge.adapter.fatal != NULL) complain(run->judge.adapter.fatal);
+  if (!written) complain(run->results.error);
   if (interrupted != 0 && run->stopped == PL_INTERRUPTED) {
     complain("interrupted; the results are partial");
     return PL_EXIT_INTERRUPTED;
   }
-  if (!complete || !written)
-    return PL_EXIT_NOTHING;
+  if (!complete || !written) return PL_EXIT_NOTHING;
   if (!proves_something(run)) {
     complain("this run proves nothing: no selected case could be judged");
     return PL_EXIT_NOTHING;
   }
-  return run->results.unexpected > 0 || faulty ? PL_EXIT_UNEXPECTED
-                                             : PL_EXIT_GOOD;
+  bool good = heeds_stop(run) && run->results.unexpected == 0 && !faulty;
+  return good ? PL_EXIT_GOOD : PL_EXIT_UNEXPECTED;
 }
 
 static int load_known(struct run *run, char **error) {
-  if (run->options->expectations == NULL)
-    return 0;
+  if (run->options->expectations == NULL) return 0;
   return pl_expectations_load(&run->known, run->options->expectations, error);
 }
 
 static int load_schema(struct run *run, char **error) {
-  if (!run->options->check_protocol)
-    return 0;
+  if (!run->options->check_protocol) return 0;
   const char *dir = run->options->schema_dir;
   char *path = pl_mem_format("%s/protocol.schema.json",
                              dir != NULL ? dir : PL_SCHEMA_DIR);
@@ -222,15 +220,14 @@ static int load_schema(struct run *run, char **error) {
 /* Opens everything that can be refused before the adapter is started. */
 static int prepare(struct run *run, char **error) {
   const struct pl_options *options = run->options;
-  if (load_known(run, error) != 0 || load_schema(run, error) != 0)
-    return -1;
+  if (load_known(run, error) != 0 || load_schema(run, error) != 0) return -1;
   if (pl_results_open(&run->results, options->results) != 0) {
     *error = run->results.error;
     run->results.error = NULL;
     return -1;
   }
-  run->output = pl_output_open(options->format, options->output,
-                               options->quiet, error);
+  run->output =
+      pl_output_open(options->format, options->output, options->quiet, error);
   return run->output != NULL ? 0 : -1;
 }
 
@@ -245,17 +242,17 @@ static int run_all(struct run *run, struct pl_case *const *cases,
   run->judge.repeat = options->repeat;
   run->judge.timeout_ms = options->timeout_ms;
   run->judge.known = &run->known;
-  if (run->stopped != PL_WENT_ON)
-    return finish(run);
-  const json_t *who = json_object_get(run->judge.adapter.hello, "implementation");
+  if (run->stopped != PL_WENT_ON) return finish(run);
+  const json_t *who =
+      json_object_get(run->judge.adapter.hello, "implementation");
   const char *name = json_string_value(json_object_get(who, "name"));
   pl_expectations_choose(
       &run->known, options->implementation ? options->implementation : name,
       json_string_value(json_object_get(who, "version")));
-  run->broken = pl_results_header(&run->results, run->judge.adapter.hello, facts) != 0;
+  run->broken =
+      pl_results_header(&run->results, run->judge.adapter.hello, facts) != 0;
   run->cost.begin = uv_hrtime();
-  if (!run->broken)
-    run_cases(run, cases);
+  if (!run->broken) run_cases(run, cases);
   return finish(run);
 }
 

@@ -12,8 +12,12 @@
 #include "corpus.h"
 #include "options.h"
 
-enum { PL_EXIT_GOOD, PL_EXIT_UNEXPECTED, PL_EXIT_NOTHING,
-       PL_EXIT_INTERRUPTED = 130 };
+enum {
+  PL_EXIT_GOOD,
+  PL_EXIT_UNEXPECTED,
+  PL_EXIT_NOTHING,
+  PL_EXIT_INTERRUPTED = 130
+};
 
 /* Runs `cases` of `corpus`. Returns the exit status; what a user must know is
  * on stderr. */

@@ -20,18 +20,20 @@ struct check {
 static bool valid(const struct check *check, const json_t *schema,
                   const json_t *value, const char *path, unsigned depth);
 
-static const char *const annotations[] = {
-    "$schema", "$id", "$comment", "title", "description", "examples",
-    "default", "definitions", "$defs"};
+static const char *const annotations[] = {"$schema", "$id",         "$comment",
+                                          "title",   "description", "examples",
+                                          "default", "definitions", "$defs"};
 static const char *const keywords[] = {
-    "type", "const", "enum", "required", "properties",
-    "additionalProperties", "items", "oneOf", "anyOf", "allOf", "not",
-    "minimum", "maximum", "minItems", "maxItems", "minLength", "$ref"};
+    "type",      "const",      "enum",
+    "required",  "properties", "additionalProperties",
+    "items",     "oneOf",      "anyOf",
+    "allOf",     "not",        "minimum",
+    "maximum",   "minItems",   "maxItems",
+    "minLength", "$ref"};
 
 static bool listed(const char *word, const char *const *list, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (strcmp(word, list[i]) == 0)
-      return true;
+    if (strcmp(word, list[i]) == 0) return true;
   return false;
 }
 
@@ -56,8 +58,7 @@ static int lint_members(const json_t *root, const json_t *members,
   const char *name;
   json_t *member;
   json_object_foreach((json_t *)members, name, member) {
-    if (lint(root, member, error) != 0)
-      return -1;
+    if (lint(root, member, error) != 0) return -1;
   }
   return 0;
 }
@@ -73,8 +74,7 @@ static int lint_keyword(const json_t *root, const char *key,
   if (strcmp(key, "oneOf") == 0 || strcmp(key, "anyOf") == 0 ||
       strcmp(key, "allOf") == 0) {
     for (size_t i = 0; i < json_array_size(value); i++)
-      if (lint(root, json_array_get(value, i), error) != 0)
-        return -1;
+      if (lint(root, json_array_get(value, i), error) != 0) return -1;
   }
   if (strcmp(key, "$ref") == 0 &&
       (!json_is_string(value) || !resolve(root, json_string_value(value)))) {
@@ -90,27 +90,23 @@ static int lint_keyword(const json_t *root, const char *key,
 static int lint(const json_t *root, const json_t *schema, char **error) {
   const char *key;
   json_t *value;
-  if (json_is_boolean(schema))
-    return 0;
+  if (json_is_boolean(schema)) return 0;
   if (!json_is_object(schema)) {
     *error = pl_mem_copy("a schema is an object, true or false");
     return -1;
   }
   json_object_foreach((json_t *)schema, key, value) {
     if (!LISTED(key, annotations) && !LISTED(key, keywords)) {
-      *error = pl_mem_format("keyword `%s` is not known to the validator",
-                             key);
+      *error = pl_mem_format("keyword `%s` is not known to the validator", key);
       return -1;
     }
-    if (lint_keyword(root, key, value, error) != 0)
-      return -1;
+    if (lint_keyword(root, key, value, error) != 0) return -1;
   }
   return 0;
 }
 
 int pl_schema_init(struct pl_schema *schema, json_t *root, char **error) {
-  if (lint(root, root, error) != 0)
-    return -1;
+  if (lint(root, root, error) != 0) return -1;
   schema->root = root;
   return 0;
 }
@@ -123,8 +119,7 @@ int pl_schema_load(struct pl_schema *schema, const char *path, char **error) {
     return -1;
   }
   char *why = NULL;
-  if (pl_schema_init(schema, root, &why) == 0)
-    return 0;
+  if (pl_schema_init(schema, root, &why) == 0) return 0;
   *error = pl_mem_format("%s: %s", path, why);
   free(why);
   json_decref(root);
@@ -156,8 +151,7 @@ static const char *type_name(const json_t *value) {
 }
 
 static bool is_type(const char *type, const json_t *value) {
-  if (strcmp(type, "number") == 0)
-    return json_is_number(value);
+  if (strcmp(type, "number") == 0) return json_is_number(value);
   if (strcmp(type, "integer") == 0 && json_is_real(value)) {
     double real = json_real_value(value);
     return real > -9e15 && real < 9e15 && real == (double)(long long)real;
@@ -166,14 +160,12 @@ static bool is_type(const char *type, const json_t *value) {
 }
 
 static bool fail(const struct check *check, const char *path,
-                 const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+                 const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static bool fail(const struct check *check, const char *path,
                  const char *format, ...) {
   va_list arguments;
-  if (check->error == NULL)
-    return false;
+  if (check->error == NULL) return false;
   pl_text_free(check->error);
   pl_text_format(check->error, "%s: ", path[0] != '\0' ? path : "/");
   va_start(arguments, format);
@@ -196,8 +188,7 @@ static bool check_type(const struct check *check, const json_t *type,
   if (json_is_string(type) && is_type(json_string_value(type), value))
     return true;
   for (size_t i = 0; i < json_array_size(type); i++)
-    if (is_type(json_string_value(json_array_get(type, i)), value))
-      return true;
+    if (is_type(json_string_value(json_array_get(type, i)), value)) return true;
   struct pl_text text = {0};
   pl_value_show(type, &text);
   fail(check, path, "expected %s, is %s", text.bytes, type_name(value));
@@ -208,8 +199,7 @@ static bool check_type(const struct check *check, const json_t *type,
 static bool check_scalar(const struct check *check, const json_t *schema,
                          const json_t *value, const char *path) {
   const json_t *rule = json_object_get(schema, "type");
-  if (rule != NULL && !check_type(check, rule, value, path))
-    return false;
+  if (rule != NULL && !check_type(check, rule, value, path)) return false;
   rule = json_object_get(schema, "const");
   if (rule != NULL && !json_equal(rule, value))
     return fail_showing(check, path, "expected", rule);
@@ -218,8 +208,7 @@ static bool check_scalar(const struct check *check, const json_t *schema,
     bool found = false;
     for (size_t i = 0; i < json_array_size(rule) && !found; i++)
       found = json_equal(json_array_get(rule, i), value);
-    if (!found)
-      return fail_showing(check, path, "expected one of", rule);
+    if (!found) return fail_showing(check, path, "expected one of", rule);
   }
   rule = json_object_get(schema, "minimum");
   if (rule != NULL && json_is_number(value) &&
@@ -237,8 +226,7 @@ static bool check_scalar(const struct check *check, const json_t *schema,
 }
 
 static bool check_array(const struct check *check, const json_t *schema,
-                        const json_t *value, const char *path,
-                        unsigned depth) {
+                        const json_t *value, const char *path, unsigned depth) {
   const json_t *items = json_object_get(schema, "items");
   const json_t *min = json_object_get(schema, "minItems");
   const json_t *max = json_object_get(schema, "maxItems");
@@ -249,26 +237,22 @@ static bool check_array(const struct check *check, const json_t *schema,
     return fail_showing(check, path, "expected a size of at most", max);
   for (json_int_t i = 0; items != NULL && i < size; i++) {
     char *below = pl_mem_format("%s/%lld", path, (long long)i);
-    bool good = valid(check, items, json_array_get(value, (size_t)i), below,
-                      depth);
+    bool good =
+        valid(check, items, json_array_get(value, (size_t)i), below, depth);
     free(below);
-    if (!good)
-      return false;
+    if (!good) return false;
   }
   return true;
 }
 
 static bool check_member(const struct check *check, const json_t *schema,
-                         const char *key, const json_t *value,
-                         const char *path, unsigned depth) {
+                         const char *key, const json_t *value, const char *path,
+                         unsigned depth) {
   const json_t *rule =
       json_object_get(json_object_get(schema, "properties"), key);
-  if (rule == NULL)
-    rule = json_object_get(schema, "additionalProperties");
-  if (rule == NULL || json_is_true(rule))
-    return true;
-  if (json_is_false(rule))
-    return fail(check, path, "unknown key `%s`", key);
+  if (rule == NULL) rule = json_object_get(schema, "additionalProperties");
+  if (rule == NULL || json_is_true(rule)) return true;
+  if (json_is_false(rule)) return fail(check, path, "unknown key `%s`", key);
   char *below = pl_mem_format("%s/%s", path, key);
   bool good = valid(check, rule, value, below, depth);
   free(below);
@@ -287,8 +271,7 @@ static bool check_object(const struct check *check, const json_t *schema,
   const char *key;
   json_t *member;
   json_object_foreach((json_t *)value, key, member) {
-    if (!check_member(check, schema, key, member, path, depth))
-      return false;
+    if (!check_member(check, schema, key, member, path, depth)) return false;
   }
   return true;
 }
@@ -298,12 +281,11 @@ static bool check_object(const struct check *check, const json_t *schema,
 static size_t affinity(const struct check *check, const json_t *schema,
                        const json_t *value) {
   const json_t *ref = json_object_get(schema, "$ref");
-  if (ref != NULL)
-    schema = resolve(check->root, json_string_value(ref));
+  if (ref != NULL) schema = resolve(check->root, json_string_value(ref));
   const json_t *properties = json_object_get(schema, "properties");
   const json_t *type = json_object_get(schema, "type");
-  size_t known = json_is_string(type) &&
-                 is_type(json_string_value(type), value);
+  size_t known =
+      json_is_string(type) && is_type(json_string_value(type), value);
   const char *key;
   json_t *member;
   json_object_foreach((json_t *)value, key, member) {
@@ -359,8 +341,7 @@ static bool check_combined(const struct check *check, const json_t *schema,
     if (good > 1)
       return fail(check, path, "matches %zu of the alternatives, not one",
                   good);
-    if (good == 0)
-      return false;
+    if (good == 0) return false;
   }
   const json_t *inverse = json_object_get(schema, "not");
   struct check quiet = {check->root, NULL};
@@ -371,17 +352,14 @@ static bool check_combined(const struct check *check, const json_t *schema,
 
 static bool valid(const struct check *check, const json_t *schema,
                   const json_t *value, const char *path, unsigned depth) {
-  if (depth >= MAX_DEPTH)
-    return fail(check, path, "nested too deeply");
+  if (depth >= MAX_DEPTH) return fail(check, path, "nested too deeply");
   if (json_is_boolean(schema))
     return json_is_true(schema) || fail(check, path, "is not allowed");
   const json_t *ref = json_object_get(schema, "$ref");
-  if (ref != NULL && !valid(check, resolve(check->root,
-                                           json_string_value(ref)),
+  if (ref != NULL && !valid(check, resolve(check->root, json_string_value(ref)),
                             value, path, depth + 1))
     return false;
-  if (!check_scalar(check, schema, value, path))
-    return false;
+  if (!check_scalar(check, schema, value, path)) return false;
   if (json_is_array(value) &&
       !check_array(check, schema, value, path, depth + 1))
     return false;
@@ -407,7 +385,6 @@ char *pl_schema_check(const struct pl_schema *schema, const char *name,
     pl_text_free(&error);
     return NULL;
   }
-  if (error.bytes == NULL)
-    pl_text_say(&error, "is not valid");
+  if (error.bytes == NULL) pl_text_say(&error, "is not valid");
   return error.bytes;
 }

@@ -30,8 +30,7 @@ static void remove_tree(const char *path) {
 int pl_scratch_open(struct pl_scratch *scratch, char **error) {
   const char *place = getenv("TMPDIR");
   *scratch = (struct pl_scratch){0};
-  if (place == NULL || place[0] != '/')
-    place = "/tmp";
+  if (place == NULL || place[0] != '/') place = "/tmp";
   char *base = pl_mem_format("%s/plumbline-XXXXXX", place);
   if (mkdtemp(base) == NULL) {
     *error = pl_mem_format("cannot make a directory in %s: %s", place,
@@ -41,17 +40,15 @@ int pl_scratch_open(struct pl_scratch *scratch, char **error) {
   }
   scratch->base = base;
   scratch->shared = pl_mem_format("%s/shared", base);
-  if (mkdir(scratch->shared, 0700) == 0)
-    return 0;
-  *error = pl_mem_format("cannot make %s: %s", scratch->shared,
-                         strerror(errno));
+  if (mkdir(scratch->shared, 0700) == 0) return 0;
+  *error =
+      pl_mem_format("cannot make %s: %s", scratch->shared, strerror(errno));
   pl_scratch_close(scratch);
   return -1;
 }
 
 void pl_scratch_close(struct pl_scratch *scratch) {
-  if (scratch->base != NULL)
-    remove_tree(scratch->base);
+  if (scratch->base != NULL) remove_tree(scratch->base);
   free(scratch->shared);
   free(scratch->base);
   *scratch = (struct pl_scratch){0};
@@ -65,8 +62,7 @@ static bool stays_below(const char *path) {
         (length == 2 && name[0] == '.' && name[1] == '.'))
       return false;
     name += length;
-    if (*name == '\0')
-      return true;
+    if (*name == '\0') return true;
   }
 }
 
@@ -77,8 +73,7 @@ static bool make_parents(char *path, size_t from) {
     int result = mkdir(path, 0700);
     int reason = errno;
     *slash = '/';
-    if (result != 0 && reason != EEXIST)
-      return false;
+    if (result != 0 && reason != EEXIST) return false;
   }
   return true;
 }
@@ -86,10 +81,8 @@ static bool make_parents(char *path, size_t from) {
 static bool write_all(int fd, const char *bytes, size_t count) {
   while (count > 0) {
     ssize_t written = write(fd, bytes, count);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return false;
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
     bytes += written;
     count -= (size_t)written;
   }
@@ -101,12 +94,11 @@ static bool write_file(const char *dir, const char *name,
   char *path = pl_mem_format("%s/%s", dir, name);
   bool good = make_parents(path, strlen(dir) + 1);
   if (good) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                  0600);
+    int fd =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     good = fd >= 0 && write_all(fd, json_string_value(content),
                                 json_string_length(content));
-    if (fd >= 0 && close(fd) != 0)
-      good = false;
+    if (fd >= 0 && close(fd) != 0) good = false;
   }
   free(path);
   return good;
@@ -123,13 +115,13 @@ char *pl_scratch_make(struct pl_scratch *scratch, const json_t *files,
     return NULL;
   }
   json_object_foreach((json_t *)files, name, content) {
-    if (stays_below(name) && write_file(dir, name, content))
-      continue;
+    if (stays_below(name) && write_file(dir, name, content)) continue;
     *error = stays_below(name)
                  ? pl_mem_format("cannot write %s/%s: %s", dir, name,
                                  strerror(errno))
                  : pl_mem_format("file `%s` of the case is not below the "
-                                 "case's directory", name);
+                                 "case's directory",
+                                 name);
     pl_scratch_drop(dir);
     return NULL;
   }
@@ -137,8 +129,7 @@ char *pl_scratch_make(struct pl_scratch *scratch, const json_t *files,
 }
 
 void pl_scratch_drop(char *path) {
-  if (path == NULL)
-    return;
+  if (path == NULL) return;
   remove_tree(path);
   free(path);
 }

@@ -35,19 +35,16 @@ static void say_end(const struct pl_process *process, struct pl_text *text) {
 
 /* Holds a message against the schema. Returns NULL, or what is wrong. */
 static char *check_message(const struct pl_session_plan *plan,
-                           const char *which, const char *line,
-                           size_t length) {
-  if (plan->schema == NULL)
-    return NULL;
+                           const char *which, const char *line, size_t length) {
+  if (plan->schema == NULL) return NULL;
   json_t *message = json_loadb(line, length, JSON_DECODE_ANY, NULL);
-  if (message == NULL)
-    return NULL; /* reading it says so better */
+  if (message == NULL) return NULL; /* reading it says so better */
   char *reason = pl_schema_check(plan->schema, which, message);
   json_decref(message);
-  if (reason == NULL)
-    return NULL;
+  if (reason == NULL) return NULL;
   char *words = pl_mem_format("this %s is not what protocol.schema.json "
-                              "says: %s", which, reason);
+                              "says: %s",
+                              which, reason);
   free(reason);
   return words;
 }
@@ -92,20 +89,17 @@ static int shake_hands(struct pl_session *session, char **error) {
   pl_message_start(&message);
   *error = tell(session, &message);
   pl_text_free(&message);
-  if (*error != NULL)
-    return -1;
-  enum pl_wait wait = pl_process_wait_line(
-      process, deadline_after(session->plan->start_ms));
-  if (wait == PL_WAIT_INTERRUPTED)
-    return -1;
+  if (*error != NULL) return -1;
+  enum pl_wait wait =
+      pl_process_wait_line(process, deadline_after(session->plan->start_ms));
+  if (wait == PL_WAIT_INTERRUPTED) return -1;
   if (wait != PL_WAIT_LINE) {
     *error = unanswered_start(session, wait);
     return -1;
   }
   char *line = pl_lines_next(&process->lines, &length);
   session->hello = pl_message_read_start(line, length, error);
-  if (session->hello == NULL)
-    return -1;
+  if (session->hello == NULL) return -1;
   *error = check_message(session->plan, "answer", line, length);
   return *error == NULL ? 0 : -1;
 }
@@ -113,8 +107,7 @@ static int shake_hands(struct pl_session *session, char **error) {
 /* Adds what the adapter logged, so that its own words reach the user. */
 static char *with_log(char *error, const struct pl_process *process) {
   char *log = pl_tail_text(&process->log);
-  if (log == NULL)
-    return error;
+  if (log == NULL) return error;
   size_t length = strlen(log);
   while (length > 0 && log[length - 1] == '\n')
     log[--length] = '\0';
@@ -129,13 +122,14 @@ struct pl_session *pl_session_start(const struct pl_session_plan *plan,
   struct pl_session *session = pl_mem_alloc(sizeof *session);
   session->plan = plan;
   *error = NULL;
-  int reason = pl_process_start(plan->driver, plan->argv, env,
-                                &session->process);
+  int reason =
+      pl_process_start(plan->driver, plan->argv, env, &session->process);
   if (reason != 0) {
-    *error = pl_mem_format(
-        "%s%s", uv_strerror(reason),
-        reason == UV_EACCES ? " (is it executable?)"
-        : reason == UV_ENOENT ? " (is it there, and its interpreter?)" : "");
+    *error = pl_mem_format("%s%s", uv_strerror(reason),
+                           reason == UV_EACCES ? " (is it executable?)"
+                           : reason == UV_ENOENT
+                               ? " (is it there, and its interpreter?)"
+                               : "");
     free(session);
     return NULL;
   }
@@ -182,8 +176,9 @@ static void note_silence(struct pl_session *session, struct pl_run *run) {
   const char *rest = pl_lines_rest(&process->lines, &length);
   if (length > 0) {
     char *shown = pl_text_clean(rest, length < 80 ? length : 80);
-    pl_text_format(&text, "the adapter's last line is cut short (no newline "
-                          "after %zu bytes): %s\nthe adapter ",
+    pl_text_format(&text,
+                   "the adapter's last line is cut short (no newline "
+                   "after %zu bytes): %s\nthe adapter ",
                    length, shown);
     say_end(process, &text);
     free(shown);
@@ -340,12 +335,12 @@ static void run_stream(struct pl_session *session, unsigned timeout_ms,
       give_up(run, PL_RUN_ERROR,
               pl_mem_copy("the adapter was asked to stream: one line with "
                           "`event` for each event, as it happens"));
-    if (kind != PL_ANSWER_EVENT && kind != PL_ANSWER_EVIDENCE)
-      return;
+    if (kind != PL_ANSWER_EVENT && kind != PL_ANSWER_EVIDENCE) return;
     if (process->received > STREAM_MAX) {
       give_up(run, PL_RUN_ERROR,
               pl_mem_format("the adapter printed more than %zu MiB for one "
-                            "program", STREAM_MAX >> 20));
+                            "program",
+                            STREAM_MAX >> 20));
       return;
     }
   }
@@ -390,8 +385,7 @@ char *pl_session_unasked(struct pl_session *session) {
 
 bool pl_session_end(struct pl_session *session, unsigned polite_ms) {
   bool clean = false;
-  if (session == NULL)
-    return true;
+  if (session == NULL) return true;
   struct pl_process *process = session->process;
   if (polite_ms > 0 && !process->exited) {
     struct pl_text message = {0};

@@ -44,11 +44,11 @@ enum pl_run_kind {
 
 struct pl_run {
   enum pl_run_kind kind;
-  json_t *events;    /* a checked array; what came so far, or NULL */
-  json_t *evidence;  /* object or NULL */
-  char *detail;      /* what happened, in words, or NULL */
-  bool over;         /* the session must be ended */
-  double late_ms;    /* with PL_RUN_TIMEOUT: how late it was noticed */
+  json_t *events;   /* a checked array; what came so far, or NULL */
+  json_t *evidence; /* object or NULL */
+  char *detail;     /* what happened, in words, or NULL */
+  bool over;        /* the session must be ended */
+  double late_ms;   /* with PL_RUN_TIMEOUT: how late it was noticed */
 };
 
 /* Starts the adapter and shakes hands. `env` NULL: this process's own. Gives

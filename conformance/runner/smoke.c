@@ -101,7 +101,6 @@ int pl_smoke_load(struct pl_corpus *corpus, char **error) {
 
 const char *pl_smoke_hint(const char *id) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-    if (strcmp(cases[i].id, id) == 0)
-      return cases[i].hint;
+    if (strcmp(cases[i].id, id) == 0) return cases[i].hint;
   return NULL;
 }

@@ -35,8 +35,7 @@ static uint64_t hash_of(const struct draft *draft) {
 }
 
 static bool same_match(const json_t *a, const json_t *b) {
-  if (a == NULL || b == NULL)
-    return a == b;
+  if (a == NULL || b == NULL) return a == b;
   return a == b || json_equal(a, b);
 }
 
@@ -45,10 +44,8 @@ static bool is_draft(const struct pl_term *term, const struct draft *draft) {
       term->min != draft->min || term->max != draft->max)
     return false;
   for (size_t i = 0; i < draft->count; i++)
-    if (term->child[i] != draft->child[i])
-      return false;
-  if (draft->kind != PL_TERM_EVENT)
-    return true;
+    if (term->child[i] != draft->child[i]) return false;
+  if (draft->kind != PL_TERM_EVENT) return true;
   return strcmp(term->label, draft->label) == 0 &&
          same_match(term->match, draft->match);
 }
@@ -69,15 +66,13 @@ static void rehash(struct pl_term_table *table) {
 
 static bool all_nullable(const struct draft *draft) {
   for (size_t i = 0; i < draft->count; i++)
-    if (!draft->child[i]->nullable)
-      return false;
+    if (!draft->child[i]->nullable) return false;
   return true;
 }
 
 static bool some_nullable(const struct draft *draft) {
   for (size_t i = 0; i < draft->count; i++)
-    if (draft->child[i]->nullable)
-      return true;
+    if (draft->child[i]->nullable) return true;
   return false;
 }
 
@@ -102,15 +97,11 @@ static bool is_nullable(const struct draft *draft) {
 }
 
 static bool is_locked(const struct draft *draft) {
-  if (draft->kind == PL_TERM_LOCKED)
-    return true;
-  if (draft->kind == PL_TERM_SEQ)
-    return draft->child[0]->locked;
-  if (draft->kind != PL_TERM_SHUFFLE)
-    return false;
+  if (draft->kind == PL_TERM_LOCKED) return true;
+  if (draft->kind == PL_TERM_SEQ) return draft->child[0]->locked;
+  if (draft->kind != PL_TERM_SHUFFLE) return false;
   for (size_t i = 0; i < draft->count; i++)
-    if (draft->child[i]->locked)
-      return true;
+    if (draft->child[i]->locked) return true;
   return false;
 }
 
@@ -119,8 +110,7 @@ static struct pl_term *intern(struct pl_term_table *table,
   uint64_t hash = hash_of(draft);
   struct pl_term **bucket = &table->bucket[hash & (table->buckets - 1)];
   for (struct pl_term *term = *bucket; term != NULL; term = term->next)
-    if (term->hash == hash && is_draft(term, draft))
-      return term;
+    if (term->hash == hash && is_draft(term, draft)) return term;
   size_t size = sizeof(struct pl_term) + draft->count * sizeof(void *);
   struct pl_term *term = pl_mem_alloc(size);
   term->kind = draft->kind;
@@ -138,8 +128,7 @@ static struct pl_term *intern(struct pl_term_table *table,
   term->next = *bucket;
   *bucket = term;
   table->bytes += size;
-  if (table->count > table->buckets)
-    rehash(table);
+  if (table->count > table->buckets) rehash(table);
   return term;
 }
 
@@ -175,15 +164,12 @@ static struct pl_term *pair(struct pl_term_table *table, struct pl_term *head,
 /* Sequences lean to the right, so that equal ones are one object. */
 struct pl_term *pl_term_seq(struct pl_term_table *table, struct pl_term *head,
                             struct pl_term *tail) {
-  if (head->kind == PL_TERM_EMPTY)
-    return tail;
-  if (tail->kind == PL_TERM_EMPTY)
-    return head;
+  if (head->kind == PL_TERM_EMPTY) return tail;
+  if (tail->kind == PL_TERM_EMPTY) return head;
   size_t depth = 0;
   for (struct pl_term *t = head; t->kind == PL_TERM_SEQ; t = t->child[1])
     depth++;
-  if (depth == 0)
-    return pair(table, head, tail);
+  if (depth == 0) return pair(table, head, tail);
   struct pl_term **part = pl_mem_alloc((depth + 1) * sizeof(struct pl_term *));
   struct pl_term *rest = head;
   for (size_t i = 0; i < depth; i++, rest = rest->child[1])
@@ -230,8 +216,8 @@ static struct pl_term *unordered(struct pl_term_table *table,
   struct pl_term **flat = gather(kind, open, false, child, &count);
   struct pl_term *term = count == 0 ? table->empty : flat[0];
   if (count > 1)
-    term = intern(table, &(struct draft){
-                             .kind = kind, .child = flat, .count = count});
+    term = intern(table,
+                  &(struct draft){.kind = kind, .child = flat, .count = count});
   free(flat);
   return term;
 }
@@ -241,40 +227,36 @@ struct pl_term *pl_term_shuffle(struct pl_term_table *table,
   return unordered(table, PL_TERM_SHUFFLE, true, child, count);
 }
 
-struct pl_term *pl_term_any(struct pl_term_table *table,
-                            struct pl_term **child, size_t count) {
+struct pl_term *pl_term_any(struct pl_term_table *table, struct pl_term **child,
+                            size_t count) {
   return unordered(table, PL_TERM_ANY, false, child, count);
 }
 
-struct pl_term *pl_term_one(struct pl_term_table *table,
-                            struct pl_term **child, size_t count) {
+struct pl_term *pl_term_one(struct pl_term_table *table, struct pl_term **child,
+                            size_t count) {
   struct pl_term **flat = gather(PL_TERM_ONE, true, true, child, &count);
   size_t n = 0;
   for (size_t i = 0; i < count; i++)
-    if (i == 0 || flat[i] != flat[i - 1])
-      flat[n++] = flat[i];
+    if (i == 0 || flat[i] != flat[i - 1]) flat[n++] = flat[i];
   struct pl_term *term = n == 0 ? table->empty : flat[0];
   if (n > 1)
-    term = intern(table, &(struct draft){
-                             .kind = PL_TERM_ONE, .child = flat, .count = n});
+    term = intern(
+        table, &(struct draft){.kind = PL_TERM_ONE, .child = flat, .count = n});
   free(flat);
   return term;
 }
 
-static struct pl_term *wrap(struct pl_term_table *table,
-                            enum pl_term_kind kind, struct pl_term *of,
-                            int64_t min, int64_t max) {
+static struct pl_term *wrap(struct pl_term_table *table, enum pl_term_kind kind,
+                            struct pl_term *of, int64_t min, int64_t max) {
   struct draft draft = {
       .kind = kind, .min = min, .max = max, .child = &of, .count = 1};
   return intern(table, &draft);
 }
 
-struct pl_term *pl_term_repeat(struct pl_term_table *table,
-                               struct pl_term *of, int64_t min, int64_t max) {
-  if (of->kind == PL_TERM_EMPTY || max == 0)
-    return table->empty;
-  if (min == 1 && max == 1)
-    return of;
+struct pl_term *pl_term_repeat(struct pl_term_table *table, struct pl_term *of,
+                               int64_t min, int64_t max) {
+  if (of->kind == PL_TERM_EMPTY || max == 0) return table->empty;
+  if (min == 1 && max == 1) return of;
   return wrap(table, PL_TERM_REPEAT, of, of->nullable ? 0 : min, max);
 }
 
@@ -288,7 +270,6 @@ struct pl_term *pl_term_atomic(struct pl_term_table *table,
 
 struct pl_term *pl_term_locked(struct pl_term_table *table,
                                struct pl_term *of) {
-  if (of->kind == PL_TERM_EMPTY || of->kind == PL_TERM_LOCKED)
-    return of;
+  if (of->kind == PL_TERM_EMPTY || of->kind == PL_TERM_LOCKED) return of;
   return wrap(table, PL_TERM_LOCKED, of, 0, 0);
 }

@@ -40,8 +40,8 @@ struct pl_term {
   enum pl_term_kind kind;
   bool nullable;
   bool locked;
-  uint32_t id;          /* order of birth; the sort key of children */
-  uint32_t mark;        /* last step in which it was put into a state set */
+  uint32_t id;   /* order of birth; the sort key of children */
+  uint32_t mark; /* last step in which it was put into a state set */
   uint64_t hash;
   struct pl_term *next; /* in its bucket */
   const char *label;    /* event; borrowed from the pattern's JSON */
@@ -55,7 +55,7 @@ struct pl_term_table {
   struct pl_term **bucket;
   size_t buckets;
   size_t count;
-  size_t bytes;        /* allocated for terms */
+  size_t bytes; /* allocated for terms */
   struct pl_term *empty;
 };
 
@@ -70,15 +70,13 @@ struct pl_term *pl_term_seq(struct pl_term_table *table, struct pl_term *head,
                             struct pl_term *tail);
 struct pl_term *pl_term_shuffle(struct pl_term_table *table,
                                 struct pl_term **child, size_t count);
-struct pl_term *pl_term_any(struct pl_term_table *table,
-                            struct pl_term **child, size_t count);
-struct pl_term *pl_term_one(struct pl_term_table *table,
-                            struct pl_term **child, size_t count);
-struct pl_term *pl_term_repeat(struct pl_term_table *table,
-                               struct pl_term *of, int64_t min, int64_t max);
-struct pl_term *pl_term_atomic(struct pl_term_table *table,
-                               struct pl_term *of);
-struct pl_term *pl_term_locked(struct pl_term_table *table,
-                               struct pl_term *of);
+struct pl_term *pl_term_any(struct pl_term_table *table, struct pl_term **child,
+                            size_t count);
+struct pl_term *pl_term_one(struct pl_term_table *table, struct pl_term **child,
+                            size_t count);
+struct pl_term *pl_term_repeat(struct pl_term_table *table, struct pl_term *of,
+                               int64_t min, int64_t max);
+struct pl_term *pl_term_atomic(struct pl_term_table *table, struct pl_term *of);
+struct pl_term *pl_term_locked(struct pl_term_table *table, struct pl_term *of);
 
 #endif

@@ -11,8 +11,7 @@ static bool is_scalar(const json_t *value) {
 }
 
 bool pl_event_valid(const json_t *event) {
-  if (json_is_string(event))
-    return true;
+  if (json_is_string(event)) return true;
   return json_is_array(event) && json_array_size(event) == 2 &&
          json_is_string(json_array_get(event, 0)) &&
          is_scalar(json_array_get(event, 1));
@@ -21,8 +20,7 @@ bool pl_event_valid(const json_t *event) {
 long pl_trace_check(const json_t *events) {
   size_t count = json_array_size(events);
   for (size_t i = 0; i < count; i++)
-    if (!pl_event_valid(json_array_get(events, i)))
-      return (long)i;
+    if (!pl_event_valid(json_array_get(events, i))) return (long)i;
   return -1;
 }
 
@@ -43,8 +41,7 @@ struct pl_event *pl_trace_events(const json_t *events) {
 
 const json_t *pl_trace_value(const struct pl_trace *trace, const char *label) {
   for (size_t i = 0; i < trace->count; i++)
-    if (strcmp(trace->at[i].label, label) == 0)
-      return trace->at[i].value;
+    if (strcmp(trace->at[i].label, label) == 0) return trace->at[i].value;
   return NULL;
 }
 

@@ -48,8 +48,7 @@ static const char *check_type(const json_t *match) {
 }
 
 const char *pl_value_check(const json_t *match) {
-  if (!json_is_object(match))
-    return "a value matcher is an object";
+  if (!json_is_object(match)) return "a value matcher is an object";
   const json_t *literal = json_object_get(match, "is");
   if (literal != NULL)
     return only_keys(match, "is", NULL) && !json_is_object(literal) &&
@@ -58,10 +57,8 @@ const char *pl_value_check(const json_t *match) {
                : "`is` stands alone, with a scalar";
   if (json_object_get(match, "min") || json_object_get(match, "max"))
     return check_bounds(match);
-  if (json_object_get(match, "near"))
-    return check_near(match);
-  if (json_object_get(match, "type"))
-    return check_type(match);
+  if (json_object_get(match, "near")) return check_near(match);
+  if (json_object_get(match, "type")) return check_type(match);
   if (json_object_get(match, "same_as"))
     return only_keys(match, "same_as", NULL) &&
                    json_is_string(json_object_get(match, "same_as"))
@@ -109,11 +106,9 @@ static bool within(const json_t *match, double x) {
 bool pl_value_matches(const json_t *match, const json_t *value,
                       const struct pl_trace *trace) {
   const json_t *part = json_object_get(match, "is");
-  if (part != NULL)
-    return equal(part, value);
+  if (part != NULL) return equal(part, value);
   part = json_object_get(match, "type");
-  if (part != NULL)
-    return has_type(json_string_value(part), value);
+  if (part != NULL) return has_type(json_string_value(part), value);
   part = json_object_get(match, "same_as");
   if (part != NULL) {
     const json_t *other = pl_trace_value(trace, json_string_value(part));

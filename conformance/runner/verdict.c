@@ -37,13 +37,10 @@ bool pl_verdict_find(const char *name, enum pl_verdict *verdict) {
 }
 
 bool pl_version_matches(const char *prefix, const char *version) {
-  if (*prefix == 'v')
-    prefix++;
-  if (*version == 'v')
-    version++;
+  if (*prefix == 'v') prefix++;
+  if (*version == 'v') version++;
   size_t length = strlen(prefix);
-  if (strncmp(prefix, version, length) != 0)
-    return false;
+  if (strncmp(prefix, version, length) != 0) return false;
   return !isalnum((unsigned char)version[length]);
 }
 
@@ -54,8 +51,7 @@ static bool add_names(const char *names, unsigned *set) {
   for (char *name; good && (name = strsep(&rest, "|")) != NULL;) {
     enum pl_verdict verdict;
     good = pl_verdict_find(name, &verdict);
-    if (good)
-      *set |= 1u << verdict;
+    if (good) *set |= 1u << verdict;
   }
   free(copy);
   return good;
@@ -72,8 +68,7 @@ static bool read_set(const json_t *verdict, unsigned *set) {
     return add_names(json_string_value(verdict), set);
   for (size_t i = 0; i < json_array_size(verdict); i++) {
     const char *name = json_string_value(json_array_get(verdict, i));
-    if (name == NULL || !add_names(name, set))
-      return false;
+    if (name == NULL || !add_names(name, set)) return false;
   }
   return *set != 0;
 }
@@ -87,8 +82,7 @@ static const char *check_entry(const json_t *entry) {
     return "has no `reason`";
   if (!read_set(json_object_get(entry, "verdict"), &set))
     return "has a `verdict` that is none";
-  if (versions != NULL && !json_is_null(versions) &&
-      !json_is_array(versions))
+  if (versions != NULL && !json_is_null(versions) && !json_is_array(versions))
     return "has `versions` that are no list";
   return NULL;
 }
@@ -107,8 +101,7 @@ int pl_expectations_read(struct pl_expectations *known, json_t *root,
   json_object_foreach(all, name, list) {
     for (size_t i = 0; i < json_array_size(list); i++) {
       const char *reason = check_entry(json_array_get(list, i));
-      if (reason == NULL)
-        continue;
+      if (reason == NULL) continue;
       *error = pl_mem_format("entry %zu of `%s` %s", i + 1, name, reason);
       return -1;
     }
@@ -122,14 +115,12 @@ int pl_expectations_load(struct pl_expectations *known, const char *path,
   json_error_t why;
   json_t *root = json_load_file(path, 0, &why);
   if (root == NULL) {
-    *error = why.line > 0
-                 ? pl_mem_format("%s:%d: %s", path, why.line, why.text)
-                 : pl_mem_format("%s", why.text);
+    *error = why.line > 0 ? pl_mem_format("%s:%d: %s", path, why.line, why.text)
+                          : pl_mem_format("%s", why.text);
     return -1;
   }
   char *reason = NULL;
-  if (pl_expectations_read(known, root, &reason) == 0)
-    return 0;
+  if (pl_expectations_read(known, root, &reason) == 0) return 0;
   *error = pl_mem_format("%s: %s", path, reason);
   free(reason);
   json_decref(root);
@@ -144,8 +135,7 @@ void pl_expectations_choose(struct pl_expectations *known,
   known->entries = NULL;
   json_object_foreach(json_object_get(known->root, "implementations"), name,
                       list) {
-    if (strcasecmp(name, implementation) == 0)
-      known->entries = list;
+    if (strcasecmp(name, implementation) == 0) known->entries = list;
   }
 }
 
@@ -155,12 +145,10 @@ void pl_expectations_free(struct pl_expectations *known) {
 }
 
 static bool version_listed(const json_t *versions, const char *version) {
-  if (!json_is_array(versions))
-    return true;
+  if (!json_is_array(versions)) return true;
   for (size_t i = 0; i < json_array_size(versions); i++) {
     const char *prefix = json_string_value(json_array_get(versions, i));
-    if (prefix != NULL && pl_version_matches(prefix, version))
-      return true;
+    if (prefix != NULL && pl_version_matches(prefix, version)) return true;
   }
   return false;
 }
@@ -183,8 +171,7 @@ struct pl_expected pl_expectations_of(const struct pl_expectations *known,
 
 bool pl_verdict_unexpected(enum pl_verdict verdict,
                            const struct pl_expected *expected) {
-  if (expected->verdicts & (1u << verdict))
-    return false;
+  if (expected->verdicts & (1u << verdict)) return false;
   return verdict != PL_VERDICT_UNSUPPORTED &&
          verdict != PL_VERDICT_INCONCLUSIVE && verdict != PL_VERDICT_DIFFERS &&
          verdict != PL_VERDICT_DISPUTED;

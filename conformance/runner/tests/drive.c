@@ -49,7 +49,8 @@ void drive_corpus(const struct drive_case *cases, size_t count) {
   struct pl_text text = {0};
   pl_text_format(&text,
                  "{\"kind\":\"corpus\",\"format\":1,\"suite\":\"0.1.0\","
-                 "\"cases\":%zu,\"rules\":1}\n", count);
+                 "\"cases\":%zu,\"rules\":1}\n",
+                 count);
   for (size_t i = 0; i < count; i++)
     pl_text_format(
         &text,
@@ -59,7 +60,8 @@ void drive_corpus(const struct drive_case *cases, size_t count) {
         "\"source\":{\"file\":\"x.yaml\",\"line\":%zu}%s%s}\n",
         cases[i].id, cases[i].program, cases[i].expect, i, i + 1,
         cases[i].more && strstr(cases[i].more, "\"level\"")
-            ? "" : ",\"level\":\"MUST\"",
+            ? ""
+            : ",\"level\":\"MUST\"",
         cases[i].more ? cases[i].more : "");
   drive_write("corpus.jsonl", text.bytes);
   pl_text_free(&text);
@@ -105,8 +107,7 @@ static char *read_file(const char *path) {
   FILE *file = fopen(path, "r");
   while (file != NULL && (count = fread(block, 1, sizeof block, file)) > 0)
     pl_text_add(&text, block, count);
-  if (file != NULL)
-    fclose(file);
+  if (file != NULL) fclose(file);
   return text.bytes;
 }
 
@@ -142,8 +143,7 @@ static void assert_nothing_runs(void) {
   pl_audit_survivors(&none, 0, &found);
   pl_audit_name(&found, &names);
   pl_audit_kill(&none);
-  if (found.count > 0)
-    fail_msg("left running: %s", names.bytes);
+  if (found.count > 0) fail_msg("left running: %s", names.bytes);
   pl_pids_free(&found);
 }
 
@@ -188,8 +188,7 @@ void drive_free(struct drive *result) {
 const json_t *drive_case_of(const struct drive *result, const char *id) {
   for (size_t i = 0; i < json_array_size(result->cases); i++) {
     const json_t *line = json_array_get(result->cases, i);
-    if (strcmp(drive_text(line, "id"), id) == 0)
-      return line;
+    if (strcmp(drive_text(line, "id"), id) == 0) return line;
   }
   fail_msg("no result for %s; stderr: %s", id, result->err);
   return NULL;

@@ -14,17 +14,17 @@
 #include <stddef.h>
 
 struct drive_case {
-  const char *id;        /* default: loop/x */
-  const char *program;   /* JSON of main */
-  const char *expect;    /* JSON of the pattern */
-  const char *more;      /* further members, with a comma in front, or NULL */
+  const char *id;      /* default: loop/x */
+  const char *program; /* JSON of main */
+  const char *expect;  /* JSON of the pattern */
+  const char *more;    /* further members, with a comma in front, or NULL */
 };
 
 struct drive {
-  int status;            /* exit status; 1000 + signal */
+  int status;              /* exit status; 1000 + signal */
   json_t *header, *footer; /* NULL where there is none */
-  json_t *cases;         /* array */
-  char *out, *err;       /* what it printed */
+  json_t *cases;           /* array */
+  char *out, *err;         /* what it printed */
   double ms;
 };
 

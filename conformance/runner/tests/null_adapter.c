@@ -14,8 +14,7 @@ int main(void) {
   size_t size = 0;
   while (getline(&line, &size, stdin) > 0) {
     const char *seq = strstr(line, "\"seq\":");
-    if (strncmp(line, "{\"cmd\":\"stop\"", 13) == 0)
-      break;
+    if (strncmp(line, "{\"cmd\":\"stop\"", 13) == 0) break;
     if (seq != NULL)
       printf("{\"seq\":%ld,\"events\":[],\"evidence\":{}}\n",
              strtol(seq + 6, NULL, 10));

@@ -15,11 +15,9 @@ json_t *parse_quoted(const char *text) {
   json_error_t error;
   char *json = pl_mem_copy(text);
   for (char *c = json; *c != '\0'; c++)
-    if (*c == '\'')
-      *c = '"';
+    if (*c == '\'') *c = '"';
   json_t *value = json_loads(json, JSON_DECODE_ANY, &error);
-  if (value == NULL)
-    fail_msg("%s: %s", json, error.text);
+  if (value == NULL) fail_msg("%s: %s", json, error.text);
   free(json);
   return value;
 }
@@ -28,8 +26,7 @@ enum pl_match match_quoted(const char *pattern, const char *trace) {
   struct pl_pattern compiled;
   char *error = NULL;
   json_t *ir = parse_quoted(pattern), *events = parse_quoted(trace);
-  if (pl_pattern_compile(&compiled, ir, &error) != 0)
-    fail_msg("%s", error);
+  if (pl_pattern_compile(&compiled, ir, &error) != 0) fail_msg("%s", error);
   assert_int_equal(pl_trace_check(events), -1);
   struct pl_event *at = pl_trace_events(events);
   struct pl_trace list = {at, json_array_size(events)};
@@ -52,8 +49,7 @@ struct pl_explanation *explain_quoted(const char *pattern, const char *trace) {
   assert_int_equal(pl_pattern_compile(&compiled, ir, &error), 0);
   struct pl_event *at = pl_trace_events(events);
   struct pl_trace list = {at, json_array_size(events)};
-  assert_int_equal(pl_pattern_match(&compiled, &list, NULL, NULL),
-                   PL_MATCH_NO);
+  assert_int_equal(pl_pattern_match(&compiled, &list, NULL, NULL), PL_MATCH_NO);
   struct pl_explanation *explanation = pl_explain(&compiled, &list);
   free(at);
   pl_pattern_free(&compiled);

@@ -85,8 +85,7 @@ static const struct mode isolated_modes[] = {
 /* Three cases; the one in the middle is the bad adapter's moment. */
 static void write_corpus(bool isolated) {
   const char *more = isolated ? ",\"isolation\":\"process\"" : NULL;
-  const char *end = isolated
-      ? ",{\"ev\":\"exit\",\"value\":{\"is\":0}}" : "";
+  const char *end = isolated ? ",{\"ev\":\"exit\",\"value\":{\"is\":0}}" : "";
   static const char *const ids[] = {"loop/x/first", "loop/x/bad",
                                     "loop/x/last"};
   static const char *const labels[] = {"first", "bad", "last"};
@@ -94,8 +93,8 @@ static void write_corpus(bool isolated) {
   char *made[6];
   for (int i = 0; i < 3; i++) {
     made[i] = pl_mem_format("[{\"log\":\"%s\"}]", labels[i]);
-    made[3 + i] = pl_mem_format("{\"seq\":[{\"ev\":\"%s\"}%s]}", labels[i],
-                                end);
+    made[3 + i] =
+        pl_mem_format("{\"seq\":[{\"ev\":\"%s\"}%s]}", labels[i], end);
     cases[i] = (struct drive_case){ids[i], made[i], made[3 + i], more};
   }
   drive_corpus(cases, 3);
@@ -104,10 +103,10 @@ static void write_corpus(bool isolated) {
 }
 
 static struct drive run_mode(const char *mode, const char *arguments) {
-  char *words = pl_mem_format(
-      "--corpus @/corpus.jsonl --results @/results.jsonl "
-      "--start-timeout 5000 --adapter '%s %s' %s",
-      getenv("BAD_ADAPTER"), mode, arguments);
+  char *words =
+      pl_mem_format("--corpus @/corpus.jsonl --results @/results.jsonl "
+                    "--start-timeout 5000 --adapter '%s %s' %s",
+                    getenv("BAD_ADAPTER"), mode, arguments);
   struct drive result = drive(words);
   free(words);
   return result;
@@ -115,8 +114,8 @@ static struct drive run_mode(const char *mode, const char *arguments) {
 
 static void check_mode(const struct mode *mode) {
   struct drive result = run_mode(mode->name, mode->arguments);
-  print_message("%s %s: exit status %d, %.0f ms\n", mode->name,
-                mode->arguments, result.status, result.ms);
+  print_message("%s %s: exit status %d, %.0f ms\n", mode->name, mode->arguments,
+                result.status, result.ms);
   const json_t *line = drive_case_of(&result, "loop/x/bad");
   assert_string_equal(drive_text(line, "verdict"), mode->verdict);
   assert_string_equal(drive_verdict(&result, "loop/x/first"), "pass");
@@ -148,8 +147,8 @@ static void each_fault_in_a_process_of_its_own_gets_its_verdict(void **state) {
     check_mode(&isolated_modes[i]);
 }
 
-static void constant_answers_pass_only_where_they_happen_to_be_right(
-    void **state) {
+static void
+constant_answers_pass_only_where_they_happen_to_be_right(void **state) {
   (void)state;
   write_corpus(false);
   struct drive result = run_mode("constant-answers", "");
@@ -215,7 +214,8 @@ static void check_unasked(const char *mode, const char *words) {
       {"loop/x/first", "[{\"log\":\"bad\"}]", "{\"ev\":\"bad\"}", NULL},
       {"loop/x/between", "[{\"log\":\"a\"},{\"log\":\"b\"}]",
        "{\"seq\":[{\"ev\":\"a\"},{\"ev\":\"b\"},{\"ev\":\"exit\",\"value\":"
-       "{\"is\":0}}]}", ",\"isolation\":\"process\""},
+       "{\"is\":0}}]}",
+       ",\"isolation\":\"process\""},
       {"loop/x/last", "[{\"log\":\"a\"}]", "{\"ev\":\"a\"}", NULL}};
   drive_corpus(cases, 3);
   struct drive result = run_mode(mode, "");
@@ -237,8 +237,7 @@ static void stderr_is_kept_and_decides_nothing(void **state) {
   (void)state;
   write_corpus(false);
   struct drive result = run_mode("leaks-stderr", "");
-  const char *log =
-      drive_text(drive_case_of(&result, "loop/x/bad"), "stderr");
+  const char *log = drive_text(drive_case_of(&result, "loop/x/bad"), "stderr");
   assert_true(strlen(log) <= 4096);
   assert_non_null(strstr(log, "the last words\n"));
   assert_int_equal(result.status, 0);
@@ -267,8 +266,7 @@ static void partial_traces_of_a_timeout_are_shown(void **state) {
   struct drive result = run_mode("ignores-stop", "");
   const json_t *line = drive_case_of(&result, "loop/x/bad");
   assert_string_equal(drive_text(line, "verdict"), "timeout");
-  const json_t *trace =
-      json_array_get(json_object_get(line, "traces"), 0);
+  const json_t *trace = json_array_get(json_object_get(line, "traces"), 0);
   assert_int_equal(json_array_size(json_object_get(trace, "events")), 1);
   drive_free(&result);
 }

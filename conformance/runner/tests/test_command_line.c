@@ -34,15 +34,14 @@ static void write_one(const char *expect, const char *more) {
 
 /* Runs a good adapter (or in another mode) with more arguments. */
 static struct drive run(const char *mode, const char *arguments) {
-  char *words = pl_mem_format(ALL "--adapter '%s %s' %s",
-                              getenv("BAD_ADAPTER"), mode, arguments);
+  char *words = pl_mem_format(ALL "--adapter '%s %s' %s", getenv("BAD_ADAPTER"),
+                              mode, arguments);
   struct drive result = drive(words);
   free(words);
   return result;
 }
 
-static void check_message(const char *words, int status,
-                          const char *message) {
+static void check_message(const char *words, int status, const char *message) {
   struct drive result = drive(words);
   if (result.status != status || strstr(result.err, message) == NULL)
     fail_msg("%s: %d: %s", words, result.status, result.err);
@@ -105,7 +104,8 @@ static void results_that_cannot_be_written_end_the_run(void **state) {
   (void)state;
   write_one(A, NULL);
   char *words = pl_mem_format("--corpus @/corpus.jsonl --quiet --adapter "
-                              "'%s good' --results ", getenv("BAD_ADAPTER"));
+                              "'%s good' --results ",
+                              getenv("BAD_ADAPTER"));
   char *nowhere = pl_mem_format("%s@/none/r.jsonl", words);
   char *full = pl_mem_format("%s/dev/full", words);
   check_message(nowhere, 2, "r.jsonl: No such file or directory");
@@ -114,7 +114,8 @@ static void results_that_cannot_be_written_end_the_run(void **state) {
   free(nowhere);
   free(full);
   words = pl_mem_format("--corpus @/corpus.jsonl --adapter '%s good' "
-                        "--output /dev/full", getenv("BAD_ADAPTER"));
+                        "--output /dev/full",
+                        getenv("BAD_ADAPTER"));
   check_message(words, 2, "the output could not be written");
   free(words);
 }
@@ -134,12 +135,12 @@ static void an_interrupted_run_says_so_and_leaves_nothing(void **state) {
   (void)state;
   struct drive_case cases[2] = {
       {"loop/x/one", LOG_A, A, NULL},
-      {"loop/x/two", "[{\"log\":\"bad\"}]", "{\"ev\":\"bad\"}",
-       NULL}};
+      {"loop/x/two", "[{\"log\":\"bad\"}]", "{\"ev\":\"bad\"}", NULL}};
   write_cases(cases, 2);
   for (size_t i = 0; i < 3; i++) {
     char *words = pl_mem_format(ALL "--timeout 60000 --adapter "
-                                "'%s hang-with-child'", getenv("BAD_ADAPTER"));
+                                    "'%s hang-with-child'",
+                                getenv("BAD_ADAPTER"));
     struct drive result = drive_interrupted(words, 400, numbers[i]);
     assert_int_equal(result.status, 130);
     assert_true(result.ms < 5000);
@@ -155,9 +156,8 @@ static void an_interrupted_run_says_so_and_leaves_nothing(void **state) {
 static void an_interrupt_during_the_start_ends_the_run_too(void **state) {
   (void)state;
   write_one(A, NULL);
-  char *words =
-      pl_mem_format(ALL "--adapter '%s no-start-answer'",
-                    getenv("BAD_ADAPTER"));
+  char *words = pl_mem_format(ALL "--adapter '%s no-start-answer'",
+                              getenv("BAD_ADAPTER"));
   struct drive result = drive_interrupted(words, 300, SIGINT);
   assert_int_equal(result.status, 130);
   assert_true(result.ms < 5000);
@@ -205,9 +205,9 @@ static void evidence_that_is_too_small_is_inconclusive(void **state) {
   drive_corpus(&one, 1);
   result = run("evidence", "");
   assert_string_equal(drive_verdict(&result, "loop/x/one"), "inconclusive");
-  assert_non_null(strstr(
-      drive_text(drive_case_of(&result, "loop/x/one"), "detail"),
-      "`turns` is 2, the case needs at least 3"));
+  assert_non_null(
+      strstr(drive_text(drive_case_of(&result, "loop/x/one"), "detail"),
+             "`turns` is 2, the case needs at least 3"));
   drive_free(&result);
   /* also when the trace is not the expected one */
   check_verdict(B, ",\"evidence\":{\"turns\":{\"min\":1}}", "good", "",
@@ -273,16 +273,14 @@ static void files_of_a_case_are_there_and_never_outside(void **state) {
 
 static void check_line(const struct pl_schema *schema, const json_t *line) {
   char *error = pl_schema_check(schema, NULL, line);
-  if (error != NULL)
-    fail_msg("%s: %s", error, json_dumps(line, JSON_COMPACT));
+  if (error != NULL) fail_msg("%s: %s", error, json_dumps(line, JSON_COMPACT));
 }
 
 static void every_line_of_the_results_meets_its_schema(void **state) {
   struct pl_schema schema;
   char *error = NULL;
   (void)state;
-  char *path =
-      pl_mem_format("%s/result.schema.json", getenv("SCHEMA_DIR"));
+  char *path = pl_mem_format("%s/result.schema.json", getenv("SCHEMA_DIR"));
   assert_int_equal(pl_schema_load(&schema, path, &error), 0);
   free(path);
   struct drive_case cases[4] = {
@@ -291,8 +289,8 @@ static void every_line_of_the_results_meets_its_schema(void **state) {
       {"loop/x/three", "[{\"log\":\"bad\"}]", A, NULL},
       {"loop/x/four", LOG_A, A, ",\"needs\":[\"loop.fs\"]"}};
   write_cases(cases, 4);
-  static const char *const modes[] = {"good", "crash", "chatter", "hang",
-                                      "orphan-child", "evidence"};
+  static const char *const modes[] = {"good", "crash",        "chatter",
+                                      "hang", "orphan-child", "evidence"};
   for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
     struct drive result = run(modes[i], "--quiet");
     check_line(&schema, result.header);

@@ -46,14 +46,15 @@ static void an_order_names_both_sides(void **state) {
 
 static void an_event_that_should_have_come_earlier_is_an_order(void **state) {
   (void)state;
-  says("{'seq':[" EV("a") ",{'opt':" EV("b") "}," EV("c") "]}",
-       "['a','c','b']", "order", 2, "expected `b` before `c`");
+  says("{'seq':[" EV("a") ",{'opt':" EV("b") "}," EV("c") "]}", "['a','c','b']",
+       "order", 2, "expected `b` before `c`");
 }
 
 static void something_between_an_atomic_block_is_an_order(void **state) {
   (void)state;
-  says("{'interleave':[{'atomic':{'seq':[" EV("a") "," EV("b") "]}},"
-       EV("c") "]}", "['a','c','b']", "order", 1, "expected `b` before `c`");
+  says("{'interleave':[{'atomic':{'seq':[" EV("a") "," EV("b") "]}}," EV(
+           "c") "]}",
+       "['a','c','b']", "order", 1, "expected `b` before `c`");
 }
 
 static void equal_labels_are_told_apart_by_their_values(void **state) {
@@ -80,8 +81,7 @@ static void an_event_too_many_is_extra(void **state) {
 
 static void a_wrong_value_is_a_value(void **state) {
   (void)state;
-  const char *pattern = "{'seq':[{'ev':'t','value':{'min':10}},"
-                        EV("b") "]}";
+  const char *pattern = "{'seq':[{'ev':'t','value':{'min':10}}," EV("b") "]}";
   says(pattern, "[['t',7],'b']", "value", 0, "`t` is 7, expected at least 10");
   says(pattern, "['t','b']", "value", 0,
        "`t` has no value, expected at least 10");
@@ -98,8 +98,7 @@ static void a_trace_that_ends_too_early_says_what_should_follow(void **state) {
 
 static void the_end_of_a_process_is_its_own_kind(void **state) {
   (void)state;
-  const char *pattern = "{'seq':[" EV("a")
-                        ",{'ev':'exit','value':{'is':0}}]}";
+  const char *pattern = "{'seq':[" EV("a") ",{'ev':'exit','value':{'is':0}}]}";
   says(pattern, "['a',['exit',1]]", "process", 1,
        "the process ended with exit status 1, expected `exit` with 0");
   says(pattern, "[['exit',0]]", "process", 0,

@@ -75,8 +75,7 @@ static void lines_come_out_as_they_went_in(void **state) {
     }
     struct pl_text out = through_reader(bytes, count, 1 + random_below(70000));
     assert_int_equal(out.length, count);
-    if (count > 0)
-      assert_memory_equal(out.bytes, bytes, count);
+    if (count > 0) assert_memory_equal(out.bytes, bytes, count);
     pl_text_free(&out);
   }
 }
@@ -124,13 +123,11 @@ static void what_is_not_utf8_is_replaced(void **state) {
   (void)state;
   static const struct {
     const char *bytes, *clean;
-  } texts[] = {{"a\xC3\xA4z", "a\xC3\xA4z"},
-               {"a\xC3", "a?"},
-               {"\xFF\xFE", "??"},
-               {"\xC0\x80", "??"},
-               {"\xED\xA0\x80", "???"},
-               {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
-               {"\x1B[1mx\n\t", "?[1mx\n\t"}};
+  } texts[] = {
+      {"a\xC3\xA4z", "a\xC3\xA4z"}, {"a\xC3", "a?"},
+      {"\xFF\xFE", "??"},           {"\xC0\x80", "??"},
+      {"\xED\xA0\x80", "???"},      {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
+      {"\x1B[1mx\n\t", "?[1mx\n\t"}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     char *clean = pl_text_clean(texts[i].bytes, strlen(texts[i].bytes));
     assert_string_equal(clean, texts[i].clean);

@@ -37,8 +37,7 @@ static unsigned random_below(unsigned limit) {
 
 static void add_word(struct words *words, const char *word) {
   for (size_t i = 0; i < words->count; i++)
-    if (strcmp(words->at[i], word) == 0)
-      return;
+    if (strcmp(words->at[i], word) == 0) return;
   if (words->count == LIMIT || strlen(word) >= WORD - 1) {
     words->too_many = true;
     return;
@@ -68,8 +67,7 @@ static void merge(const char *x, const char *y, char *made, size_t length,
   for (int side = 0; side < 2; side++) {
     const char *at = from[side];
     size_t taken = 0;
-    if (*at == '\0')
-      continue;
+    if (*at == '\0') continue;
     do { /* a letter and all that is glued to it */
       if (length + taken >= WORD - 1) {
         out->too_many = true;
@@ -122,8 +120,7 @@ static void permute(struct words *blocks, size_t count, unsigned used,
     return;
   }
   for (size_t i = 0; i < count; i++) {
-    if (used & (1u << i))
-      continue;
+    if (used & (1u << i)) continue;
     struct words longer = {0};
     unite(&longer, so_far);
     combine_all(&longer, &blocks[i], concatenate);
@@ -136,8 +133,7 @@ static struct words enumerate_group(const char *key, const json_t *list) {
   struct words blocks[8] = {0}, out = {0};
   size_t count = json_array_size(list);
   bool one = strcmp(key, "one") == 0, any = strcmp(key, "any") == 0;
-  if (!one)
-    add_word(&out, "");
+  if (!one) add_word(&out, "");
   for (size_t i = 0; i < count; i++)
     blocks[i] = enumerate(json_array_get(list, i));
   if (any) {
@@ -166,8 +162,7 @@ static struct words glue(struct words words) {
     size_t length = 0;
     for (const char *c = words.at[i]; *c != '\0'; c++)
       if (*c != '+') {
-        if (length > 0)
-          made[length++] = '+';
+        if (length > 0) made[length++] = '+';
         made[length++] = *c;
       }
     made[length] = '\0';
@@ -184,8 +179,7 @@ static struct words enumerate_repeat(const json_t *ir) {
   json_int_t max = json_integer_value(json_object_get(ir, "max"));
   add_word(&power, "");
   for (json_int_t i = 0; i <= max; i++) {
-    if (i >= min)
-      unite(&out, &power);
+    if (i >= min) unite(&out, &power);
     combine_all(&power, &body, concatenate);
   }
   free_words(&power);
@@ -212,14 +206,12 @@ static struct words enumerate(const json_t *ir) {
 }
 
 static json_t *random_pattern(unsigned depth) {
-  static const char *const groups[] = {"seq", "any", "interleave",
-                                       "interleave", "one"};
+  static const char *const groups[] = {"seq", "any", "interleave", "interleave",
+                                       "one"};
   static const char *const labels[] = {"a", "b", "c"};
   unsigned choice = depth == 0 ? 0 : random_below(11);
-  if (choice < 3)
-    return json_pack("{s:s}", "ev", labels[random_below(3)]);
-  if (choice == 3)
-    return json_pack("{s:o}", "opt", random_pattern(depth - 1));
+  if (choice < 3) return json_pack("{s:s}", "ev", labels[random_below(3)]);
+  if (choice == 3) return json_pack("{s:o}", "opt", random_pattern(depth - 1));
   if (choice <= 5)
     return json_pack("{s:o}", "atomic", random_pattern(depth - 1));
   if (choice == 6) {
@@ -252,8 +244,7 @@ static bool member(const struct words *words, const char *letters) {
       c += *word != '+';
       word++;
     }
-    if (*word == '\0' && *c == '\0')
-      return true;
+    if (*word == '\0' && *c == '\0') return true;
   }
   return false;
 }

@@ -31,16 +31,15 @@ static void write_mixed(void) {
 static struct drive run(const char *arguments) {
   char *words =
       pl_mem_format("--corpus @/corpus.jsonl --results @/results.jsonl "
-                    "--adapter '%s good' %s", getenv("BAD_ADAPTER"),
-                    arguments);
+                    "--adapter '%s good' %s",
+                    getenv("BAD_ADAPTER"), arguments);
   struct drive result = drive(words);
   free(words);
   return result;
 }
 
 static void has(const char *text, const char *part) {
-  if (strstr(text, part) == NULL)
-    fail_msg("no `%s` in: %s", part, text);
+  if (strstr(text, part) == NULL) fail_msg("no `%s` in: %s", part, text);
 }
 
 static void text_explains_and_points_at_the_case(void **state) {
@@ -49,7 +48,7 @@ static void text_explains_and_points_at_the_case(void **state) {
   struct drive result = run("");
   assert_int_equal(result.status, 1);
   has(result.out, "[       OK ] loop/x/good\n");
-  has(result.out, "fail: `b` is missing before `a`");
+  has(result.out, "fail: `a` is not expected here, `b` is");
   has(result.out, "x.yaml:2");
   has(result.out, "[  FAILED  ] loop/x/wrong\n");
   has(result.out, "    unsupported: needs loop.fs\n"
@@ -64,7 +63,7 @@ static void quiet_shows_only_what_is_unexpected(void **state) {
   write_mixed();
   struct drive result = run("--quiet --select *wrong --select *good");
   assert_string_equal(result.out,
-                      "loop/x/wrong: fail: `b` is missing before `a`\n"
+                      "loop/x/wrong: fail: `a` is not expected here, `b` is\n"
                       "2 cases: 1 pass 1 fail; 1 unexpected\n");
   drive_free(&result);
 }
@@ -75,7 +74,7 @@ static void tap_counts_a_skip_as_ok(void **state) {
   struct drive result = run("--format tap --exclude *odd*");
   has(result.out, "1..3\n");
   has(result.out, "\nok 1 - loop/x/good\n");
-  has(result.out, "# fail: `b` is missing before `a`\n"
+  has(result.out, "# fail: `a` is not expected here, `b` is\n"
                   "not ok 2 - loop/x/wrong\n");
   has(result.out, "\nok 3 - loop/x/none # SKIP unsupported: needs loop.fs\n");
   assert_null(strstr(result.out, "not ok 3"));
@@ -122,8 +121,8 @@ static void junit_is_well_formed(void **state) {
   free(text);
 }
 
-static void a_long_detail_is_cut_for_cmocka_but_not_in_the_results(
-    void **state) {
+static void
+a_long_detail_is_cut_for_cmocka_but_not_in_the_results(void **state) {
   struct pl_text label = {0}, program = {0};
   (void)state;
   for (int i = 0; i < 400; i++)
@@ -133,8 +132,10 @@ static void a_long_detail_is_cut_for_cmocka_but_not_in_the_results(
   drive_corpus(&one, 1);
   struct drive result = run("--format junit");
   has(result.out, "...");
-  has(drive_text(json_object_get(drive_case_of(&result, "loop/x/long"),
-                                 "explanation"), "summary"), label.bytes);
+  has(drive_text(
+          json_object_get(drive_case_of(&result, "loop/x/long"), "explanation"),
+          "summary"),
+      label.bytes);
   drive_free(&result);
   pl_text_free(&label);
   pl_text_free(&program);
@@ -143,12 +144,25 @@ static void a_long_detail_is_cut_for_cmocka_but_not_in_the_results(
 static void smoke_tells_an_author_what_to_mend(void **state) {
   (void)state;
   char *words = pl_mem_format("--smoke --check-protocol --adapter "
-                              "'%s constant-answers'", getenv("BAD_ADAPTER"));
+                              "'%s constant-answers'",
+                              getenv("BAD_ADAPTER"));
   struct drive result = drive(words);
   assert_int_equal(result.status, 1);
   has(result.out, "hint: `log` with a text records the event as that text");
   has(result.out, "hint: each run starts with an empty trace");
   has(result.out, "hint: look through the whole program before running it");
+  drive_free(&result);
+  free(words);
+}
+
+static void smoke_tells_when_stop_is_not_heeded(void **state) {
+  (void)state;
+  char *words = pl_mem_format("--smoke --quiet --adapter '%s ignores-stop' "
+                              "--timeout 300",
+                              getenv("BAD_ADAPTER"));
+  struct drive result = drive(words);
+  assert_int_equal(result.status, 1);
+  has(result.err, "did not end with status 0");
   drive_free(&result);
   free(words);
 }
@@ -172,9 +186,9 @@ int main(void) {
       cmocka_unit_test(tap_counts_a_skip_as_ok),
       cmocka_unit_test(tap_bails_out_when_the_run_cannot_go_on),
       cmocka_unit_test(junit_is_well_formed),
-      cmocka_unit_test(
-          a_long_detail_is_cut_for_cmocka_but_not_in_the_results),
+      cmocka_unit_test(a_long_detail_is_cut_for_cmocka_but_not_in_the_results),
       cmocka_unit_test(smoke_tells_an_author_what_to_mend),
+      cmocka_unit_test(smoke_tells_when_stop_is_not_heeded),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }

@@ -58,16 +58,16 @@ static void nothing_comes_between_an_atomic_block(void **state) {
   assert_true(allows(pattern, "['a','b','c','d']"));
   assert_false(allows(pattern, "['a','c','b','d']"));
   /* also what comes from an interleave further out */
-  const char *nested = "{'interleave':[{'interleave':[{'atomic':" AB "}," C
-                       "]}," D "]}";
+  const char *nested =
+      "{'interleave':[{'interleave':[{'atomic':" AB "}," C "]}," D "]}";
   assert_true(allows(nested, "['a','b','d','c']"));
   assert_false(allows(nested, "['a','d','b','c']"));
 }
 
 static void an_atomic_block_may_end_where_its_pattern_may_end(void **state) {
   (void)state;
-  const char *pattern = "{'interleave':[{'atomic':{'seq':[" A
-                        ",{'repeat':" B ",'min':0,'max':null}]}}," C "]}";
+  const char *pattern = "{'interleave':[{'atomic':{'seq':[" A ",{'repeat':" B
+                        ",'min':0,'max':null}]}}," C "]}";
   assert_true(allows(pattern, "['a','b','b','c']"));
   assert_true(allows(pattern, "['a','c']"));
   assert_true(allows(pattern, "['c','a','b']"));
@@ -248,8 +248,7 @@ static void a_hopeless_pattern_is_given_up_and_not_waited_for(void **state) {
   }
   pl_text_say(&pattern, "]}");
   pl_text_say(&trace, "]");
-  assert_int_equal(match_quoted(pattern.bytes, trace.bytes),
-                   PL_MATCH_TOO_BIG);
+  assert_int_equal(match_quoted(pattern.bytes, trace.bytes), PL_MATCH_TOO_BIG);
   pl_text_free(&pattern);
   pl_text_free(&trace);
 }

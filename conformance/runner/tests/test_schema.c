@@ -29,15 +29,13 @@ static char *check(const char *schema_text, const char *value_text) {
 
 static void good(const char *schema, const char *value) {
   char *error = check(schema, value);
-  if (error[0] != '\0')
-    fail_msg("%s by %s: %s", value, schema, error);
+  if (error[0] != '\0') fail_msg("%s by %s: %s", value, schema, error);
   free(error);
 }
 
 static void bad(const char *schema, const char *value, const char *words) {
   char *error = check(schema, value);
-  if (strcmp(error, words) != 0)
-    fail_msg("%s by %s: %s", value, schema, error);
+  if (strcmp(error, words) != 0) fail_msg("%s by %s: %s", value, schema, error);
   free(error);
 }
 
@@ -86,13 +84,11 @@ static void alternatives_report_the_one_that_was_meant(void **state) {
       "{'required':['b'],'properties':{'b':{'type':'string'},'c':{}}}]}";
   good(schema, "{'a':'x'}");
   bad(schema, "{'b':1,'c':1}", "/b: expected \"string\", is integer");
-  bad(schema, "{'a':'x','b':'y'}",
-      "/: matches 2 of the alternatives, not one");
+  bad(schema, "{'a':'x','b':'y'}", "/: matches 2 of the alternatives, not one");
   good("{'anyOf':[{'type':'string'},{'minimum':3}]}", "'x'");
   bad("{'anyOf':[{'type':'string'},{'minimum':3}]}", "2",
       "/: expected \"string\", is integer");
-  bad("{'allOf':[{'minimum':1},{'maximum':2}]}", "3",
-      "/: expected at most 2");
+  bad("{'allOf':[{'minimum':1},{'maximum':2}]}", "3", "/: expected at most 2");
   bad("{'not':{'type':'string'}}", "'x'", "/: is what it must not be");
 }
 
@@ -136,8 +132,7 @@ static void a_keyword_that_is_not_checked_is_refused(void **state) {
 static void load(struct pl_schema *schema, const char *name) {
   char *error = NULL;
   char *path = pl_mem_format("%s/%s", getenv("SCHEMA_DIR"), name);
-  if (pl_schema_load(schema, path, &error) != 0)
-    fail_msg("%s", error);
+  if (pl_schema_load(schema, path, &error) != 0) fail_msg("%s", error);
   free(path);
 }
 
@@ -159,7 +154,8 @@ static void the_protocols_schema_knows_its_messages(void **state) {
   protocol(&schema, "request", "{'cmd':'stop'}", "");
   protocol(&schema, "request",
            "{'cmd':'run','seq':1,'program':{'main':[]},'files':{},"
-           "'dir':'/d','stream':true}", "");
+           "'dir':'/d','stream':true}",
+           "");
   protocol(&schema, "request", "{'cmd':'run','seq':1,'files':{},'dir':'/d'}",
            "/: key `program` is missing");
   protocol(&schema, "answer", "{'seq':1,'events':['a',['b',null]]}", "");
@@ -173,7 +169,8 @@ static void the_protocols_schema_knows_its_messages(void **state) {
            "/error: key `message` is missing");
   protocol(&schema, "answer",
            "{'protocol':2,'implementation':{'name':'x','version':'1'},"
-           "'capabilities':[],'traits':[]}", "/protocol: expected 1");
+           "'capabilities':[],'traits':[]}",
+           "/protocol: expected 1");
   pl_schema_free(&schema);
 }
 

@@ -72,8 +72,8 @@ static void an_exclusion_wins(void **state) {
 static void shards_share_nothing_and_leave_nothing_out(void **state) {
   (void)state;
   for (uint64_t hash = 0; hash < 1000; hash++) {
-    struct pl_case item = {.id = "x", .rule = "X",
-                           .hash = hash * UINT64_C(0x9E3779B97F4A7C15)};
+    struct pl_case item = {
+        .id = "x", .rule = "X", .hash = hash * UINT64_C(0x9E3779B97F4A7C15)};
     unsigned homes = 0;
     for (unsigned shard = 1; shard <= 7; shard++) {
       struct pl_selection selection = {.shard = shard, .shards = 7};
@@ -89,8 +89,8 @@ static void a_shard_is_k_of_n(void **state) {
   assert_int_equal(pl_shard_read("2/3", &k, &n), 0);
   assert_int_equal(k, 2);
   assert_int_equal(n, 3);
-  static const char *const wrong[] = {"0/3", "4/3", "1", "1/", "/3", "1/0",
-                                      "-1/3", "1/3x", " 1/3", "1/ 3"};
+  static const char *const wrong[] = {"0/3", "4/3",  "1",    "1/",   "/3",
+                                      "1/0", "-1/3", "1/3x", " 1/3", "1/ 3"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
     assert_int_equal(pl_shard_read(wrong[i], &k, &n), -1);
 }
@@ -186,8 +186,7 @@ static void check_refused(const char *text, const char *words) {
   char *error = NULL;
   json_t *root = parse_quoted(text);
   assert_int_equal(pl_expectations_read(&known, root, &error), -1);
-  if (strstr(error, words) == NULL)
-    fail_msg("%s", error);
+  if (strstr(error, words) == NULL) fail_msg("%s", error);
   free(error);
   json_decref(root);
 }

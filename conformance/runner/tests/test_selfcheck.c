@@ -20,8 +20,9 @@ enum { CASES = 10000 };
 
 static void write_corpus(void) {
   struct pl_text text = {0};
-  pl_text_format(&text, "{\"kind\":\"corpus\",\"format\":1,"
-                        "\"suite\":\"0.1.0\",\"cases\":%d,\"rules\":1}\n",
+  pl_text_format(&text,
+                 "{\"kind\":\"corpus\",\"format\":1,"
+                 "\"suite\":\"0.1.0\",\"cases\":%d,\"rules\":1}\n",
                  CASES);
   for (int i = 0; i < CASES; i++)
     pl_text_format(
@@ -30,7 +31,8 @@ static void write_corpus(void) {
         ",\"level\":\"MUST\",\"area\":\"loop\",\"program\":{\"main\":["
         "{\"timeout\":{\"after\":1,\"then\":[{\"log\":\"a\"}]}}]},\"expect\":"
         "{\"interleave\":[{\"opt\":{\"ev\":\"a\"}},{\"opt\":{\"ev\":\"b\"}}]},"
-        "\"hash\":\"%016x\"}\n", i, i);
+        "\"hash\":\"%016x\"}\n",
+        i, i);
   drive_write("corpus.jsonl", text.bytes);
   pl_text_free(&text);
 }
@@ -46,8 +48,7 @@ static struct drive run(const char *arguments) {
 
 static long number_after(const char *text, const char *words) {
   const char *at = strstr(text, words);
-  if (at == NULL)
-    fail_msg("no `%s` in: %s", words, text);
+  if (at == NULL) fail_msg("no `%s` in: %s", words, text);
   return strtol(at + strlen(words), NULL, 10);
 }
 
