@@ -171,7 +171,7 @@ const check = {
     ? null : `a whole number from ${min} to ${max}`,
   oneOf: (names) => (v) => names.includes(v)
     ? null : `one of ${names.join(', ')}`,
-  delay: (v) => typeof v === 'number' || (typeof v === 'string' && v in DELAYS)
+  delay: (v) => typeof v === 'number' || hasOwn(DELAYS, v)
     ? null : `a number or one of ${Object.keys(DELAYS).join(', ')}`,
   scalar: (v) => v === null ||
     ['string', 'number', 'boolean'].includes(typeof v)
@@ -189,6 +189,10 @@ const DELAYS = {
   'NaN': NaN, 'Infinity': Infinity, '-Infinity': -Infinity,
   'undefined': undefined,
 };
+
+function hasOwn(object, name) {
+  return Object.prototype.hasOwnProperty.call(object, name);
+}
 
 function isObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -257,7 +261,7 @@ class Compiler {
       return null;
     }
     const name = names[0];
-    const known = OPERATIONS.hasOwnProperty(name) ? OPERATIONS[name] : null;
+    const known = hasOwn(OPERATIONS, name) ? OPERATIONS[name] : null;
     if (known === null || (known.needs && !CAPABILITIES.has(known.needs))) {
       this.unsupported.push(`operation \`${name}\``);
       return null;
@@ -293,11 +297,11 @@ class Compiler {
     const required = known.required || [];
     let bodies = known.callback || known.then ? [[]] : null;
     for (const member of required)
-      if (!(member in argument)) this.fault(at, `lacks \`${member}\``);
+      if (!hasOwn(argument, member)) this.fault(at, `lacks \`${member}\``);
     for (const member of Object.keys(argument)) {
       const value = argument[member];
       const place = `${at}.${member}`;
-      if (members[member]) {
+      if (hasOwn(members, member)) {
         this.checked(members[member], value, place, name);
       } else if (member === 'id' && known.kind) {
         this.makes(value, known.kind, place);
@@ -338,7 +342,7 @@ class Compiler {
   eventValue(value, at) {
     if (typeof value !== 'string' || value[0] !== '$') return;
     const [name, id] = splitValue(value);
-    const known = VALUES.hasOwnProperty(name) ? VALUES[name] : null;
+    const known = hasOwn(VALUES, name) ? VALUES[name] : null;
     if (known === null || (known.kinds !== undefined) !== (id !== undefined))
       this.unsupported.push(`value \`${value}\``);
     else if (known.kinds)
@@ -536,7 +540,7 @@ function pathIn(folder, name) {
 function setTimer(set, member) {
   return (run, argument, call) => {
     const callback = () => call(null);
-    if (!(member in argument)) return set(callback);
+    if (!hasOwn(argument, member)) return set(callback);
     const delay = argument[member];
     return set(callback, typeof delay === 'string' ? DELAYS[delay] : delay);
   };
@@ -997,7 +1001,7 @@ const COMMANDS = {
   bench: (command) => {
     const {seq, workload} = command;
     const fault = benchFault(command);
-    if (!WORKLOADS.hasOwnProperty(workload))
+    if (!hasOwn(WORKLOADS, workload))
       write({seq, unsupported: `workload \`${workload}\``});
     else if (fault !== null)
       write({seq, error: {message: fault, detail: null}});
@@ -1018,7 +1022,7 @@ function serve() {
     } catch (error) {
       // Told below.
     }
-    if (isObject(command) && COMMANDS.hasOwnProperty(command.cmd)) {
+    if (isObject(command) && hasOwn(COMMANDS, command.cmd)) {
       if (COMMANDS[command.cmd](command)) return;
     } else {
       const seq = isObject(command) && command.seq !== undefined

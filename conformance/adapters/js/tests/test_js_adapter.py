@@ -418,8 +418,9 @@ def test_streamed_operation(adapter: Adapter, operation: str) -> None:
 def test_operations_not_offered_are_unsupported(adapter: Adapter) -> None:
     """Each operation that is not promised is unsupported, by its name."""
     capabilities = set(adapter.start()["capabilities"])
-    for name in [*vocabulary()["operations"], "brew"]:
-        if name != "brew" and offered(name, capabilities):
+    others = ["brew", "toString"]
+    for name in [*vocabulary()["operations"], *others]:
+        if name not in others and offered(name, capabilities):
             continue
         answer = adapter.run([log("no"), after(1, {name: {}})])
         assert answer == {"seq": 1, "unsupported": f"operation `{name}`"}
@@ -457,6 +458,12 @@ MALFORMED: dict[str, tuple[Any, str]] = {
     "lacking": ([{"fs.stat": {}}], "main[0].fs.stat: lacks `path`"),
     "too much": ([{"tick": {"id": "t"}}],
                  "main[0].tick.id: `tick` takes no `id`"),
+    "inherited": ([after("constructor")],
+                  "main[0].timeout.after: must be a number or one of NaN,"
+                  " Infinity, -Infinity, undefined"),
+    "inherited member": ([{"timeout": {"toString": 1}}],
+                         "main[0].timeout.toString: `timeout` takes no"
+                         " `toString`"),
     "both": ([{"tick": {"then": [], "each": [[]]}}],
              "main[0].tick: has both `then` and `each`"),
     "no such id": ([{"clear": "t"}],
