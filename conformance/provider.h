@@ -166,7 +166,9 @@ struct pl_loop_table {
   int (*init)(void *loop, enum pl_kind kind, void *object, pl_callback *callback,
               void *arg);
   /* Closes a handle: no callback of it comes any more but `closed`, in the
-   * closing phase. Closing twice is -EINVAL. */
+   * closing phase. Closing twice is -EINVAL. NULL where the implementation
+   * has no such thing: the storage of a stopped handle is the caller's again
+   * then, and handle_stop() stops every kind, async handles too. */
   int (*handle_close)(void *handle, pl_callback *closed);
   /* Stops a handle without closing it; stopping a stopped one is no error. */
   int (*handle_stop)(void *handle);

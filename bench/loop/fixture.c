@@ -56,11 +56,16 @@ static void ignore_closed(void *arg, int status) {
   (void)status;
 }
 
+int fixture_end(const struct fixture *fixture, void *handle) {
+  const struct pl_loop_table *table = fixture->table;
+  if (!table->handle_close) return table->handle_stop(handle);
+  return table->handle_close(handle, ignore_closed);
+}
+
 const char *fixture_close(struct fixture *fixture) {
   const struct pl_loop_table *table = fixture->table;
   for (size_t i = 0; fixture->handles && i < fixture->count; i++)
-    if (table->handle_close(item_storage(fixture_item(fixture, i)),
-                            ignore_closed) != 0)
+    if (fixture_end(fixture, item_storage(fixture_item(fixture, i))) != 0)
       return "handle_close() refused a handle";
   /* The first run may end at once because of a stop() of the batch. */
   int alive = 1;

@@ -46,6 +46,9 @@ const char *fixture_open(struct fixture *fixture, const struct library *library,
                          pl_callback *callback);
 /* Closes the objects, if they are handles, and the loop, which must agree. */
 const char *fixture_close(struct fixture *fixture);
+/* Ends a handle in the fixture's loop: closes it, or stops it where the
+ * provider closes nothing. 0 or -errno. */
+int fixture_end(const struct fixture *fixture, void *handle);
 /* Forgets what the last batch did. */
 void fixture_begin(struct fixture *fixture);
 /* For bench.counters, where the state begins with a fixture: how many

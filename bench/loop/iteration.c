@@ -41,11 +41,6 @@ static void on_count(void *arg, int status) {
   ++*(uint64_t *)arg;
 }
 
-static void ignore_closed(void *arg, int status) {
-  (void)arg;
-  (void)status;
-}
-
 /* An object of `kind` in the fixture's loop; NULL when it cannot be made. */
 static void *new_handle(const struct fixture *fixture, enum pl_kind kind,
                         uint64_t *count) {
@@ -76,9 +71,8 @@ static const char *start_watchers(struct iteration *it, int64_t value) {
 
 static const char *teardown(void *state) {
   struct iteration *it = state;
-  const struct pl_loop_table *table = it->idle.table;
-  if (it->check) table->handle_close(it->check, ignore_closed);
-  if (it->poll) table->handle_close(it->poll, ignore_closed);
+  if (it->check) fixture_end(&it->idle, it->check);
+  if (it->poll) fixture_end(&it->idle, it->poll);
   const char *error = fixture_close(&it->idle);
   for (int i = 0; i < 2; i++)
     if (it->pipe[i] >= 0) close(it->pipe[i]);

@@ -305,6 +305,15 @@ static const struct {
     {"$hasref:", VALUE_HASREF, CAP_REF},
 };
 
+/* These two a provider with loop.run may be unable to tell. */
+static void need_value(struct reader *reader, enum value_kind kind) {
+  const struct pl_loop_table *loop = &reader->library->loop;
+  if ((kind == VALUE_ALIVE && !loop->alive) ||
+      (kind == VALUE_TIMEOUT && !loop->backend_timeout))
+    reader_miss(reader, "the provider does not tell `%s`",
+                kind == VALUE_ALIVE ? "$alive" : "$timeout");
+}
+
 static bool read_named_value(struct reader *reader, struct op *op,
                              const char *name) {
   for (size_t i = 0; i < sizeof plain_values / sizeof *plain_values; i++) {
@@ -312,6 +321,7 @@ static bool read_named_value(struct reader *reader, struct op *op,
     op->value = plain_values[i].kind;
     if (plain_values[i].capability >= 0)
       reader_need(reader, op, (enum capability)plain_values[i].capability);
+    need_value(reader, op->value);
     return true;
   }
   for (size_t i = 0; i < sizeof object_values / sizeof *object_values; i++) {

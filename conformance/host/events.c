@@ -80,7 +80,7 @@ static int value_text(const struct run *run, const struct op *op,
     return snprintf(text, size, "%" PRIu32, call->count);
   case VALUE_ELAPSED:
     return snprintf(text, size, "%" PRId64,
-                    (clock_ns() - run->started) / 1000000);
+                    (run_clock_ns(run) - run->started) / 1000000);
   case VALUE_NOW:
     return snprintf(text, size, "%" PRId64,
                     (int64_t)(loop->now(run->loop) - run->started_loop));

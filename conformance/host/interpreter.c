@@ -27,10 +27,15 @@ const char *error_name(int err) {
   return name ? name : "EUNKNOWN";
 }
 
-int64_t clock_ns(void) {
+static int64_t clock_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t run_clock_ns(const struct run *run) {
+  if (run->explore) return (int64_t)run->library->loop.time_ns(run->loop);
+  return clock_ns();
 }
 
 void run_fail(struct run *run, const struct op *op, const char *format, ...) {
@@ -53,9 +58,34 @@ static void must(struct run *run, const struct op *op, int err) {
   if (err < 0) run_fail(run, op, "%s", error_name(err));
 }
 
+/* -- exploration ---------------------------------------------------------- */
+
+void run_note(struct run *run, uint64_t digest) {
+  if (!run->explore) return;
+  const struct pl_loop_table *loop = &run->library->loop;
+  const uint64_t parts[] = {digest, loop->time_ns(run->loop),
+                            loop->now(run->loop)};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    run->history = (run->history ^ parts[i]) * UINT64_C(0x9e3779b97f4a7c15);
+    run->history ^= run->history >> 29;
+  }
+}
+
+int run_loop(struct run *run, enum pl_run_mode mode) {
+  int alive = run->library->loop.run(run->loop, mode);
+  if (!run->explore || (alive != -ECANCELED && alive != -EDEADLK)) return alive;
+  run->end = alive == -ECANCELED ? RUN_KNOWN : RUN_STUCK;
+  run->silent = true;
+  return 0;
+}
+
 /* -- time ---------------------------------------------------------------- */
 
-static void op_block(const struct op *op) {
+static void op_block(const struct run *run, const struct op *op) {
+  if (run->explore) {
+    run->library->loop.time_pass(run->loop, op->number);
+    return;
+  }
   int64_t end = clock_ns() + (int64_t)op->number * 1000000;
   while (clock_ns() < end) {
   }
@@ -108,6 +138,7 @@ static void op_refresh(struct run *run, const struct op *op) {
 
 static void on_pool_thread(void *arg) {
   const struct object *object = arg;
+  if (object->run->explore) return; /* it has taken its time already */
   int64_t end = clock_ns() + (int64_t)object->number * 1000000;
   struct timespec until = {.tv_sec = end / 1000000000,
                            .tv_nsec = end % 1000000000};
@@ -279,6 +310,12 @@ static int send_from_threads(const struct sender *pattern, uint32_t threads) {
   struct sender senders[16];
   uint32_t made = 0;
   int err = 0;
+  if (pattern->object->run->explore) { /* one after the other is one order */
+    struct sender all = *pattern;
+    all.times *= threads;
+    send_all(&all);
+    return all.err;
+  }
   for (; made < threads && err == 0; made++) {
     senders[made] = *pattern;
     err =
@@ -309,7 +346,7 @@ static void op_async_send(struct run *run, const struct op *op) {
 static void op_run(struct run *run, const struct op *op) {
   const struct pl_loop_table *loop = &run->library->loop;
   if (loop->drain) loop->drain(run->loop); /* what main queued until here */
-  int alive = loop->run(run->loop, op->mode);
+  int alive = run_loop(run, op->mode);
   must(run, op, alive);
   if (alive >= 0 && !run->silent && op->label) event_flag(run, op, alive != 0);
 }
@@ -321,7 +358,7 @@ static void run_op(struct run *run, const struct op *op,
     event_log(run, op, call);
     break;
   case OP_BLOCK:
-    op_block(op);
+    op_block(run, op);
     break;
   case OP_CHAIN:
   case OP_TIMEOUT:
@@ -404,6 +441,8 @@ static void run_op(struct run *run, const struct op *op,
 
 void run_body(struct run *run, const struct body *body,
               const struct call *call) {
-  for (size_t i = 0; i < body->count && !run->silent; i++)
+  for (size_t i = 0; i < body->count && !run->silent; i++) {
+    run_note(run, body->ops[i].digest);
     run_op(run, &body->ops[i], call);
+  }
 }

@@ -5,7 +5,8 @@
  * Invariant: `library->loop` never holds a pointer from beyond the provider's
  * own table, so an older provider is one that lacks abilities and no more.
  * A capability is claimed when every function that its operations need is
- * there, and every kind has a size.
+ * there, and every kind has a size. (The values $alive and $timeout are
+ * asked for one by one, when a program names them.)
  */
 #include "library.h"
 
@@ -32,10 +33,11 @@ static bool has_kind(const struct pl_loop_table *loop, enum pl_kind kind) {
   return loop->size_of(kind) != 0;
 }
 
-/* Handles must be closable, or a program could not be cleaned up after. */
+/* Handles must end, or a program could not be cleaned up after: by being
+ * closed, or, where nothing is ever closed, by being stopped. */
 static bool has_handle(const struct pl_loop_table *loop, enum pl_kind kind) {
-  return has_kind(loop, kind) && loop->handle_close && loop->handle_stop &&
-         loop->is_closing && loop->is_active;
+  return has_kind(loop, kind) && loop->handle_stop && loop->is_active &&
+         (loop->is_closing || !loop->handle_close);
 }
 
 static bool offers(const struct pl_loop_table *loop, enum capability wanted) {
@@ -72,8 +74,7 @@ static bool offers(const struct pl_loop_table *loop, enum capability wanted) {
   case CAP_CLOSE:
     return loop->handle_close && loop->is_closing;
   case CAP_RUN:
-    return loop->stop && loop->alive && loop->now && loop->update_time &&
-           loop->backend_timeout && loop->is_active;
+    return loop->stop && loop->now && loop->update_time && loop->is_active;
   default:
     return false;
   }
@@ -121,6 +122,14 @@ static bool check(const struct pl_provider *provider, const char *path,
   return true;
 }
 
+bool library_adopt(struct library *library, const struct pl_provider *provider,
+                   const char *path, char *message, size_t message_size) {
+  if (!check(provider, path, message, message_size)) return false;
+  library->provider = provider;
+  look_over(library);
+  return true;
+}
+
 bool library_open(struct library *library, const char *path, char *message,
                   size_t message_size) {
   *library = (struct library){0};
@@ -144,13 +153,9 @@ bool library_open(struct library *library, const char *path, char *message,
     library_close(library);
     return false;
   }
-  library->provider = entry();
-  if (!check(library->provider, path, message, message_size)) {
-    library_close(library);
-    return false;
-  }
-  look_over(library);
-  return true;
+  if (library_adopt(library, entry(), path, message, message_size)) return true;
+  library_close(library);
+  return false;
 }
 
 void library_close(struct library *library) {

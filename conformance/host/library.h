@@ -56,6 +56,12 @@ static inline bool library_has(const struct library *library,
  */
 bool library_open(struct library *library, const char *path, char *message,
                   size_t message_size);
+/*
+ * The same for a provider that is in this process already; `library` is
+ * zeroed, and `path` is what messages call it. It needs no library_close().
+ */
+bool library_adopt(struct library *library, const struct pl_provider *provider,
+                   const char *path, char *message, size_t message_size);
 void library_close(struct library *library);
 
 #endif

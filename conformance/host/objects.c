@@ -3,8 +3,9 @@
  * objects.c: the life of the objects that a program makes.
  *
  * Invariant: storage is freed only while the provider does not borrow it:
- * handles after their close callback, everything else when it has fired or
- * was cleared, and never while its own callback is on the stack.
+ * handles after their close callback (or, with a provider that closes
+ * nothing, once stopped for good), everything else when it has fired or was
+ * cleared, and never while its own callback is on the stack.
  */
 #include "run.h"
 
@@ -120,6 +121,7 @@ static const struct body *body_of_call(const struct calls *calls,
 static void next_link(struct object *object) {
   const struct pl_loop_table *loop = &object->run->library->loop;
   struct run *run = object->run;
+  run_note(run, object->number);
   struct object *next = object_new(run, object->op);
   if (!next) return;
   next->chain = true;
@@ -193,11 +195,19 @@ int object_close(struct object *object, const struct calls *calls) {
 
 /* -- the end ------------------------------------------------------------- */
 
+static int end_handle(struct object *object) {
+  const struct pl_loop_table *loop = &object->run->library->loop;
+  if (object->closing) return 0;
+  if (loop->handle_close) return object_close(object, NULL);
+  object->closing = object->closed = true;
+  return loop->handle_stop(object->storage);
+}
+
 static void let_go(struct object *object) {
   const struct pl_loop_table *loop = &object->run->library->loop;
   int err = 0;
   if (object->handle) {
-    if (!object->closing) err = object_close(object, NULL);
+    err = end_handle(object);
   } else if (object->pending) {
     switch (object_kind(object)) {
     case PL_KIND_TIMEOUT:

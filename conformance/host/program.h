@@ -114,6 +114,7 @@ struct op {
   int signum;
   enum pl_run_mode mode;
   bool start, drain;
+  uint64_t digest; /* program_digest(): equal for equal operations */
 };
 
 struct program {
@@ -134,6 +135,9 @@ enum read_status { READ_OK, READ_UNSUPPORTED, READ_MALFORMED };
 enum read_status program_read(struct program *program, struct arena *arena,
                               const struct library *library, json_t *json,
                               char *message, size_t message_size);
+
+/* Fills the digest of every operation: of what it does, not where it stands. */
+void program_digest(struct program *program);
 
 /* Writes an operation's place, cut short where it does not fit, and returns
  * its length. */

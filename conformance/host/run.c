@@ -14,7 +14,8 @@
 static bool open_loop(struct run *run) {
   const struct pl_loop_table *loop = &run->library->loop;
   struct pl_loop_options options = {.size = sizeof options,
-                                    .pool_threads = run->program->pool};
+                                    .pool_threads = run->program->pool,
+                                    .explore = run->explore};
   if (!loop->loop_init) {
     run->unsupported = true;
     run_fail(run, NULL, "the provider offers no loop");
@@ -53,13 +54,13 @@ static void close_loop(struct run *run) {
 static void run_main(struct run *run) {
   const struct pl_loop_table *loop = &run->library->loop;
   const struct call none = {0};
-  run->started = clock_ns();
+  run->started = run_clock_ns(run);
   run->started_loop = loop->now ? loop->now(run->loop) : 0;
   run_body(run, &run->program->main, &none);
   if (run->silent) return;
   if (loop->drain) loop->drain(run->loop);
   if (run->silent || run->program->runs_itself) return;
-  int alive = loop->run(run->loop, PL_RUN_DEFAULT);
+  int alive = run_loop(run, PL_RUN_DEFAULT);
   if (alive < 0) run_fail(run, NULL, "run: %s", error_name(alive));
 }
 

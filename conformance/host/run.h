@@ -48,6 +48,13 @@ struct call {
   uint32_t count;
 };
 
+/* How an explored run ended. */
+enum run_end {
+  RUN_ENDED,
+  RUN_KNOWN, /* in a state that has been explored: nothing more to see */
+  RUN_STUCK  /* asleep for ever */
+};
+
 struct run {
   const struct library *library;
   const struct program *program;
@@ -58,6 +65,10 @@ struct run {
   struct object **slots;
   int64_t started;       /* monotonic clock, ns */
   uint64_t started_loop; /* cached loop time then */
+  /* Not NULL: the loop is virtual and asks there what happens. */
+  const struct pl_exploration *explore;
+  uint64_t history; /* explored: a digest of what was done, and when */
+  enum run_end end;
   bool silent;           /* bodies do nothing any more: failed or cleaning up */
   bool failed;
   bool unsupported; /* it failed because the provider cannot do it */
@@ -81,7 +92,13 @@ void run_fail(struct run *run, const struct op *op, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* "EINVAL" for -EINVAL. */
 const char *error_name(int err);
-int64_t clock_ns(void);
+/* The clock of the run: the monotonic one, or the explored loop's. */
+int64_t run_clock_ns(const struct run *run);
+/* Runs the loop once: 1, 0 or -errno, as the provider says. An explored loop
+ * may also stop short, which is no error but run->end. */
+int run_loop(struct run *run, enum pl_run_mode mode);
+/* Notes in the history of an explored run what is done now. */
+void run_note(struct run *run, uint64_t digest);
 
 /* -- events.c ------------------------------------------------------------ */
 

@@ -3,15 +3,20 @@
  * provider.c: hands libuv to the suite through the provider ABI.
  *
  * Invariant: nothing is allocated here. An object is a short header and
- * libuv's own struct behind it, in the caller's storage; the header finds its
- * object again by handle->data. What is measured or judged through this file
- * is therefore libuv and a function call.
+ * libuv's own struct behind it, in the caller's storage; the struct finds its
+ * header again by its data. What is measured or judged through this file is
+ * therefore libuv and a function call.
+ *
+ * The libuv that runs may be older or newer than the header that this was
+ * compiled with, since it is loaded (or is a part of Node, see
+ * ../libuv-in-node): its structs are as long as that libuv says, they stand
+ * last, and of their fields only `data`, the first, is touched.
  *
  *     caller's storage   +--------------------------+
- *                        | callback arg closed kind |  struct object
+ *                        | callback then arg kind   |  struct object
  *                        +--------------------------+
- *                        | uv_timer_t / uv_idle_t   |  .uv, as long as the
- *                        | / uv_work_t / ...        |  kind needs
+ *                        | uv_timer_t / uv_idle_t   |  .uv, as long as this
+ *                        | / uv_work_t / ...        |  libuv's kind is
  *                        +--------------------------+
  */
 #include "provider.h"
@@ -31,12 +36,14 @@ _Static_assert((int)PL_POLL_READABLE == (int)UV_READABLE &&
 _Static_assert(UV_ECANCELED == -ECANCELED && UV_EINVAL == -EINVAL,
                "libuv's errors are negative errno values");
 
-_Static_assert(sizeof(uv_idle_t) <= sizeof(uv_poll_t),
-               "an idle handle can be closed in a poll handle's place");
+/* What results and expectations are keyed by. */
+#ifndef PROVIDER_NAME
+#define PROVIDER_NAME "libuv"
+#endif
 
 struct loop {
-  uv_loop_t uv;
-  int running; /* uv_run() cannot tell that it is called within itself */
+  int running;  /* uv_run() cannot tell that it is called within itself */
+  uv_loop_t uv; /* uv_loop_size() bytes */
 };
 
 /* One process has one libuv pool, made by the first job with the size that
@@ -51,7 +58,10 @@ enum { FRESH_POLL = 1, FRESH_UNREF = 2 };
 
 struct object {
   pl_callback *callback;
-  pl_callback *closed;
+  union {
+    pl_callback *closed;    /* handles */
+    void (*run)(void *arg); /* work */
+  } then;
   void *arg;
   struct loop *loop;
   int fd;      /* poll: what it watches */
@@ -67,10 +77,7 @@ struct object {
     uv_async_t async;
     uv_poll_t poll;
     uv_signal_t signal;
-    struct {
-      uv_work_t request;
-      void (*run)(void *arg);
-    } work;
+    uv_work_t work;
     uv_fs_t fs;
   } uv;
 };
@@ -78,7 +85,7 @@ struct object {
 /* -- the loop ------------------------------------------------------------ */
 
 static size_t loop_size(void) {
-  return sizeof(struct loop);
+  return offsetof(struct loop, uv) + uv_loop_size();
 }
 
 /* libuv takes the size of its pool from the environment, when the first job
@@ -185,13 +192,13 @@ static void on_signal(uv_signal_t *signal, int signum) {
 }
 
 static void on_closed(uv_handle_t *handle) {
-  struct object *object = handle->data;
-  if (object->closed) object->closed(object->arg, 0);
+  const struct object *object = handle->data;
+  if (object->then.closed) object->then.closed(object->arg, 0);
 }
 
 static void on_pool_thread(uv_work_t *request) {
   const struct object *object = request->data;
-  object->uv.work.run(object->arg);
+  object->then.run(object->arg);
 }
 
 static void on_worked(uv_work_t *request, int status) {
@@ -199,36 +206,48 @@ static void on_worked(uv_work_t *request, int status) {
 }
 
 static void on_stat(uv_fs_t *request) {
-  int status = request->result < 0 ? (int)request->result : 0;
+  ssize_t result = uv_fs_get_result(request);
+  int status = result < 0 ? (int)result : 0;
   uv_fs_req_cleanup(request);
   report(request->data, status);
 }
 
 /* -- objects ------------------------------------------------------------- */
 
-#define SIZE_WITH(member)                                                      \
-  (offsetof(struct object, uv) + sizeof(((struct object *)0)->uv.member))
+static size_t handle_size(uv_handle_type type) {
+  return offsetof(struct object, uv) + uv_handle_size(type);
+}
+
+static size_t request_size(uv_req_type type) {
+  return offsetof(struct object, uv) + uv_req_size(type);
+}
+
+/* A poll handle that libuv never saw is closed as an idle handle. */
+static size_t poll_size(void) {
+  size_t poll = handle_size(UV_POLL), idle = handle_size(UV_IDLE);
+  return poll > idle ? poll : idle;
+}
 
 static size_t size_of(enum pl_kind kind) {
   switch (kind) {
   case PL_KIND_TIMER:
-    return SIZE_WITH(timer);
+    return handle_size(UV_TIMER);
   case PL_KIND_IDLE:
-    return SIZE_WITH(idle);
+    return handle_size(UV_IDLE);
   case PL_KIND_PREPARE:
-    return SIZE_WITH(prepare);
+    return handle_size(UV_PREPARE);
   case PL_KIND_CHECK:
-    return SIZE_WITH(check);
+    return handle_size(UV_CHECK);
   case PL_KIND_ASYNC:
-    return SIZE_WITH(async);
+    return handle_size(UV_ASYNC);
   case PL_KIND_POLL:
-    return SIZE_WITH(poll);
+    return poll_size();
   case PL_KIND_SIGNAL:
-    return SIZE_WITH(signal);
+    return handle_size(UV_SIGNAL);
   case PL_KIND_WORK:
-    return SIZE_WITH(work);
+    return request_size(UV_WORK);
   case PL_KIND_STAT:
-    return SIZE_WITH(fs);
+    return request_size(UV_FS);
   default:
     return 0;
   }
@@ -240,7 +259,7 @@ static int init(void *storage, enum pl_kind kind, void *memory,
   struct object *object = memory;
   if (size_of(kind) == 0) return -ENOTSUP;
   object->callback = callback;
-  object->closed = NULL;
+  object->then.closed = NULL;
   object->arg = arg;
   object->loop = loop;
   object->fd = -1;
@@ -292,7 +311,7 @@ static int handle_close(void *memory, pl_callback *closed) {
     object->fresh = 0;
   }
   if (uv_is_closing(&object->uv.handle)) return -EINVAL;
-  object->closed = closed;
+  object->then.closed = closed;
   uv_close(&object->uv.handle, on_closed);
   return 0;
 }
@@ -409,10 +428,10 @@ static int signal_start(void *memory, int signum) {
 
 static int work_submit(void *memory, void (*work)(void *arg)) {
   struct object *object = memory;
-  object->uv.work.run = work;
+  object->then.run = work;
   atomic_store_explicit(&pool_started, true, memory_order_relaxed);
-  return uv_queue_work(&object->loop->uv, &object->uv.work.request,
-                       on_pool_thread, on_worked);
+  return uv_queue_work(&object->loop->uv, &object->uv.work, on_pool_thread,
+                       on_worked);
 }
 
 static int stat_submit(void *memory, const char *path) {
@@ -475,7 +494,7 @@ static void make_provider(void) {
   provider = (struct pl_provider){
       .abi = PL_PROVIDER_ABI,
       .size = sizeof provider,
-      .name = "libuv",
+      .name = PROVIDER_NAME,
       .version = uv_version_string(),
       .language = "C",
       .homepage = "https://libuv.org",

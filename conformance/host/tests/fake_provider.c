@@ -3,7 +3,8 @@
  * fake_provider.c: provider libraries with one fault each, by FAKE.
  *
  * Invariant: apart from its fault each is a valid provider of a loop on which
- * nothing can be made.
+ * nothing can be made. (UNCLOSED is no fault: it makes timers, which keep the
+ * loop alive until they are stopped, and tells neither $alive nor $timeout.)
  */
 #include "provider.h"
 
@@ -19,6 +20,7 @@
 #define FAKE_NEVER_CLOSED 7 /* loop_close always refuses */
 #define FAKE_ALWAYS_ALIVE 8 /* run always says that something is alive */
 #define FAKE_OLD 9          /* a table that ends after `run` */
+#define FAKE_UNCLOSED 10    /* timers that are stopped and never closed */
 
 #if FAKE == FAKE_NO_SYMBOL
 int pl_provider_v0(void);
@@ -27,6 +29,8 @@ int pl_provider_v0(void) {
   return 0;
 }
 #else
+
+static int started; /* UNCLOSED: timers */
 
 static size_t loop_size(void) {
   return 8;
@@ -46,23 +50,60 @@ static int loop_close(void *loop) {
 static int run(void *loop, enum pl_run_mode mode) {
   (void)loop;
   (void)mode;
-  return FAKE == FAKE_ALWAYS_ALIVE;
+  return FAKE == FAKE_ALWAYS_ALIVE || started != 0;
 }
 
 static size_t size_of(enum pl_kind kind) {
-  (void)kind;
-  return 0;
+  return FAKE == FAKE_UNCLOSED && kind == PL_KIND_TIMER ? sizeof(int) : 0;
 }
 
 static int init(void *loop, enum pl_kind kind, void *object,
                 pl_callback *callback, void *arg) {
   (void)loop;
-  (void)kind;
-  (void)object;
   (void)callback;
   (void)arg;
-  return -ENOTSUP;
+  if (size_of(kind) == 0) return -ENOTSUP;
+  *(int *)object = 0;
+  return 0;
 }
+
+#if FAKE == FAKE_UNCLOSED
+static int timer_start(void *timer, uint64_t after, uint64_t repeat) {
+  (void)after;
+  (void)repeat;
+  started += !*(int *)timer;
+  *(int *)timer = 1;
+  return 0;
+}
+
+static int handle_stop(void *handle) {
+  started -= *(int *)handle;
+  *(int *)handle = 0;
+  return 0;
+}
+
+static int is_active(const void *handle) {
+  return *(const int *)handle;
+}
+
+static int timer_again(void *timer) {
+  return timer_start(timer, 0, 0);
+}
+
+static void timer_set_repeat(void *timer, uint64_t repeat) {
+  (void)timer;
+  (void)repeat;
+}
+
+static void stop(void *loop) {
+  (void)loop;
+}
+
+static uint64_t now(const void *loop) {
+  (void)loop;
+  return 7;
+}
+#endif
 
 static const struct pl_loop_table table = {
     .size =
@@ -73,6 +114,16 @@ static const struct pl_loop_table table = {
     .run = run,
     .size_of = size_of,
     .init = init,
+#if FAKE == FAKE_UNCLOSED
+    .stop = stop,
+    .now = now,
+    .update_time = stop,
+    .handle_stop = handle_stop,
+    .is_active = is_active,
+    .timer_start = timer_start,
+    .timer_again = timer_again,
+    .timer_set_repeat = timer_set_repeat,
+#endif
 };
 
 static const struct pl_provider provider = {

@@ -315,6 +315,36 @@ static void what_the_host_or_provider_lacks_is_unsupported(void **state) {
   assert_int_equal(host_end(&host, NULL), 0);
 }
 
+/* A provider without handle_close(), alive() and backend_timeout(). */
+static void handles_that_are_never_closed_are_stopped_at_the_end(void **state) {
+  (void)state;
+  static const char *const unsupported[][2] = {
+      {"{\"main\":[{\"timer\":{\"id\":\"t\"}},{\"close\":{\"of\":\"t\"}}]}",
+       "needs loop.close"},
+      {"{\"main\":[{\"log\":[\"a\",\"$alive\"]}]}", "does not tell `$alive`"},
+      {"{\"main\":[{\"log\":[\"a\",\"$timeout\"]}]}", "not tell `$timeout`"},
+  };
+  struct host host;
+  start_fake(&host, "unclosed");
+  json_decref(host_ask(&host, START));
+  for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
+    json_t *answer = host_run(&host, unsupported[i][0]);
+    const char *why = json_string_value(json_object_get(answer, "unsupported"));
+    assert_contains(why ? why : "an answer", unsupported[i][1]);
+    json_decref(answer);
+  }
+  /* Left running, stopped, and without its name: the loop must not be alive. */
+  json_t *answer = host_run(
+      &host, "{\"main\":[{\"timer\":{\"id\":\"a\",\"after\":1}},"
+             "{\"timer\":{\"id\":\"b\",\"after\":1}},{\"stop\":\"b\"},"
+             "{\"log\":[\"now\",\"$now\"]},{\"log\":[\"a\",\"$active:a\"]},"
+             "{\"log\":[\"b\",\"$active:b\"]}]}");
+  assert_string_equal(error_message(answer), "");
+  assert_contains(host.line, "[[\"now\",0],[\"a\",true],[\"b\",false]]");
+  json_decref(answer);
+  assert_int_equal(host_end(&host, NULL), 0);
+}
+
 /* `depth` bodies within each other. */
 static char *nested(size_t depth) {
   static const char open[] = "{\"tick\":{\"then\":[", close[] = "]}}";
@@ -364,6 +394,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(stop_and_the_end_of_input_end_the_host),
       cmocka_unit_test(a_malformed_program_is_an_error_that_names_its_place),
       cmocka_unit_test(what_the_host_or_provider_lacks_is_unsupported),
+      cmocka_unit_test(handles_that_are_never_closed_are_stopped_at_the_end),
       cmocka_unit_test(deep_nesting_is_an_answer_and_not_a_crash),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
