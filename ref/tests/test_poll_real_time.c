@@ -195,6 +195,45 @@ static void a_descriptor_number_may_be_used_again_after_close(void **state) {
   close_pair(pair);
 }
 
+static void a_descriptor_replaced_under_a_handle_is_found_again(void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct pair pair = new_pair(), other = new_pair();
+  struct act *poll = act_poll(world, "poll", NULL);
+  pl_poll_start(&poll->as.poll, pair.near, PL_READABLE);
+  assert_int_equal(dup2(other.near, pair.near), pair.near);
+  put(other.far);
+  pl_poll_start(&poll->as.poll, pair.near, PL_READABLE | PL_WRITABLE);
+  expect_run(world, PL_LOOP_NOWAIT, 1);
+  expect_trace(world, "poll");
+  assert_int_equal(poll->status, PL_READABLE | PL_WRITABLE);
+  world_end(world);
+  close_pair(pair);
+  close_pair(other);
+}
+
+/* The kernel keeps what it knew of a closed descriptor while a duplicate is
+ * open, and remembers when the number comes back. */
+static void
+a_descriptor_that_comes_back_from_a_duplicate_is_watched(void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct pair pair = new_pair();
+  struct act *first = act_poll(world, "first", NULL);
+  pl_poll_start(&first->as.poll, pair.near, PL_READABLE);
+  int duplicate = dup(pair.near);
+  close(pair.near);
+  act_close(first);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  assert_int_equal(dup2(duplicate, pair.near), pair.near);
+  struct act *second = act_poll(world, "second", NULL);
+  assert_int_equal(pl_poll_start(&second->as.poll, pair.near, PL_READABLE), 0);
+  put(pair.far);
+  expect_run(world, PL_LOOP_NOWAIT, 1);
+  expect_trace(world, "~first second");
+  world_end(world);
+  close(duplicate);
+  close_pair(pair);
+}
+
 enum { MANY = 300 };
 
 struct ear {
@@ -226,6 +265,33 @@ more_ready_descriptors_than_one_wait_returns_are_all_heard(void **state) {
   expect_run(world, PL_LOOP_NOWAIT, 1);
   for (int i = 0; i < MANY; i++) {
     assert_int_equal(ears[i].heard, 1);
+    pl_handle_close(&ears[i].poll, NULL);
+    close_pair(ears[i].pair);
+  }
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  world_end(world);
+  free(ears);
+}
+
+static void hear_again(void *arg, int status) {
+  struct ear *ear = arg;
+  assert_int_equal(status, PL_READABLE);
+  ear->heard++;
+}
+
+static void descriptors_that_are_always_ready_starve_no_other(void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct ear *ears = calloc(MANY, sizeof *ears);
+  assert_non_null(ears);
+  for (int i = 0; i < MANY; i++) {
+    ears[i].pair = new_pair();
+    put(ears[i].pair.far);
+    pl_poll_init(world->loop, &ears[i].poll, hear_again, &ears[i]);
+    pl_poll_start(&ears[i].poll, ears[i].pair.near, PL_READABLE);
+  }
+  expect_run(world, PL_LOOP_NOWAIT, 1);
+  for (int i = 0; i < MANY; i++) {
+    assert_true(ears[i].heard > 0);
     pl_handle_close(&ears[i].poll, NULL);
     close_pair(ears[i].pair);
   }
@@ -354,6 +420,9 @@ int main(void) {
       OVER_BOTH(bad_starts_are_refused),
       OVER_BOTH(a_descriptor_number_may_be_used_again_after_close),
       OVER_BOTH(more_ready_descriptors_than_one_wait_returns_are_all_heard),
+      OVER_BOTH(descriptors_that_are_always_ready_starve_no_other),
+      OVER_BOTH(a_descriptor_replaced_under_a_handle_is_found_again),
+      OVER_BOTH(a_descriptor_that_comes_back_from_a_duplicate_is_watched),
       OVER_BOTH(three_raises_are_three_callbacks_at_the_end_of_poll),
       OVER_BOTH(signals_arrive_in_order_and_reach_all_their_handles),
       OVER_BOTH(the_disposition_comes_back_when_nobody_listens),

@@ -119,6 +119,32 @@ handles_close_under_a_storm_of_sends_to_their_neighbours(void **state) {
   world_end(world);
 }
 
+static atomic_bool sender_left;
+
+static void *leave_late(void *arg) {
+  struct act *act = arg;
+  sleep_ms(30);
+  atomic_store(&sender_left, true);
+  atomic_fetch_sub(&act->as.async.senders, 1);
+  return NULL;
+}
+
+/* A thread inside pl_async_send() still has to wake the loop: until it is out,
+ * close does not return, and the storage stays. */
+static void close_waits_for_a_sender_that_is_still_inside(void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct act *act = act_async(world, "a", NULL);
+  pthread_t thread;
+  atomic_store(&sender_left, false);
+  atomic_fetch_add(&act->as.async.senders, 1);
+  pthread_create(&thread, NULL, leave_late, act);
+  act_close(act);
+  assert_true(sender_left);
+  pthread_join(thread, NULL);
+  world->trace[0] = '\0';
+  world_end(world);
+}
+
 /* -- pool -------------------------------------------------------------------
  */
 
@@ -242,6 +268,57 @@ static void stat_reports_what_stat_says(void **unused) {
   world_end(world);
 }
 
+enum { SHORT_JOBS = 63 };
+
+struct crowd {
+  struct pl_work gates[2], slow, quick[SHORT_JOBS];
+  atomic_bool open;
+  atomic_int quick_ran;
+};
+
+static void wait_at_gate(void *arg) {
+  struct crowd *crowd = arg;
+  while (!atomic_load(&crowd->open))
+    sleep_ms(1);
+}
+
+static void wait_for_the_quick(void *arg) {
+  struct crowd *crowd = arg;
+  while (atomic_load(&crowd->quick_ran) < SHORT_JOBS)
+    sleep_ms(1);
+}
+
+static void be_quick(void *arg) {
+  atomic_fetch_add(&((struct crowd *)arg)->quick_ran, 1);
+}
+
+static void ignore(void *arg, int status) {
+  (void)arg;
+  assert_int_equal(status, 0);
+}
+
+/* A thread takes the slow job and quick ones together. The slow one ends only
+ * after all the quick ones: the other thread must have taken them over. */
+static void quick_jobs_do_not_wait_behind_a_slow_one(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(2);
+  struct crowd crowd = {0};
+  for (int i = 0; i < 2; i++) {
+    pl_work_init(world->loop, &crowd.gates[i], ignore, &crowd);
+    pl_work_submit(&crowd.gates[i], wait_at_gate);
+  }
+  pl_work_init(world->loop, &crowd.slow, ignore, &crowd);
+  pl_work_submit(&crowd.slow, wait_for_the_quick);
+  for (int i = 0; i < SHORT_JOBS; i++) {
+    pl_work_init(world->loop, &crowd.quick[i], ignore, &crowd);
+    pl_work_submit(&crowd.quick[i], be_quick);
+  }
+  atomic_store(&crowd.open, true);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  assert_int_equal(crowd.quick_ran, SHORT_JOBS);
+  world_end(world);
+}
+
 enum { JOBS = 20000 };
 
 struct flood {
@@ -312,11 +389,14 @@ int main(void) {
           handles_close_under_a_storm_of_sends_to_their_neighbours, epoll),
       cmocka_unit_test_prestate(
           handles_close_under_a_storm_of_sends_to_their_neighbours, poll),
+      cmocka_unit_test_prestate(close_waits_for_a_sender_that_is_still_inside,
+                                epoll),
       cmocka_unit_test(one_thread_works_first_come_first_served),
       cmocka_unit_test(cancelled_jobs_report_in_order_before_the_running_one),
       cmocka_unit_test(a_job_can_be_submitted_again_from_its_own_callback),
       cmocka_unit_test(the_pool_has_as_many_threads_as_asked_for_or_four),
       cmocka_unit_test(stat_reports_what_stat_says),
+      cmocka_unit_test(quick_jobs_do_not_wait_behind_a_slow_one),
       cmocka_unit_test(a_full_pool_loses_no_job),
       cmocka_unit_test(a_finished_job_is_reported_in_the_first_poll),
   };
