@@ -194,6 +194,8 @@ static void tame(struct pl_text *text) {
 static void show_note(struct pl_output *output, const struct pl_case *item,
                       const char *message, bool unexpected) {
   struct pl_text text = {0};
+  /* in TAP one line stands behind the result already */
+  if (output->format == PL_FORMAT_TAP && strchr(message, '\n') == NULL) return;
   if (output->format == PL_FORMAT_TAP)
     indent(&text, message, "# ");
   else if (output->quiet && unexpected)
@@ -223,8 +225,8 @@ void pl_output_verdict(struct pl_output *output, const struct pl_case *item,
   tame(&output->message);
   pl_outcome_free(outcome);
   if (passed) return;
-  /* text failures are shown by cmocka itself, with the message */
-  if (!unexpected || output->format != PL_FORMAT_TEXT || output->quiet)
+  /* what is unexpected is shown by cmocka itself, with the message */
+  if (!unexpected || output->quiet)
     show_note(output, item, output->message.bytes, unexpected);
   if (unexpected)
     _assert_true(0, output->message.bytes, item->file ? item->file : item->id,

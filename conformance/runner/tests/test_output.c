@@ -74,8 +74,8 @@ static void tap_counts_a_skip_as_ok(void **state) {
   struct drive result = run("--format tap --exclude *odd*");
   has(result.out, "1..3\n");
   has(result.out, "\nok 1 - loop/x/good\n");
-  has(result.out, "# fail: `a` is not expected here, `b` is\n"
-                  "not ok 2 - loop/x/wrong\n");
+  has(result.out, "\nnot ok 2 - loop/x/wrong\n"
+                  "# fail: `a` is not expected here, `b` is\n# x.yaml:2");
   has(result.out, "\nok 3 - loop/x/none # SKIP unsupported: needs loop.fs\n");
   assert_null(strstr(result.out, "not ok 3"));
   drive_free(&result);
