@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -32,6 +33,7 @@ from plumbline.results import Results, read_results
 __all__ = ["FIGURES", "Figure", "Measured", "figure_table"]
 
 _QUICK = {"loop.tick", "loop.microtask", "loop.immediate"}
+_TICK = 0.005
 _NULL = "conformance/runner/tests/null-adapter"
 
 
@@ -72,7 +74,6 @@ class Figure:
 @dataclass(frozen=True)
 class _Run:
     results: Results
-    seconds: float
     peak_kib: int
 
     @property
@@ -89,7 +90,6 @@ def _conform(
     """One run of the judge alone, with its peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "results.jsonl")
-        begun = time.monotonic()
         process = subprocess.Popen(
             [
                 str(places.conform),
@@ -102,10 +102,26 @@ def _conform(
             stderr=subprocess.DEVNULL,
             env={**os.environ, **target.env},
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - begun
-        return _Run(read_results(path), seconds, usage.ru_maxrss)
+        peak = 0
+        try:
+            while process.poll() is None:
+                peak = max(peak, _peak(process.pid))
+                time.sleep(_TICK)
+        finally:
+            process.kill()
+            process.wait()
+        return _Run(read_results(path), peak)
+
+
+def _peak(pid: int) -> int:
+    """Peak memory of a process so far. (Its rusage would count ours, too,
+    from before its exec.)"""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s*(\d+) kB", text, re.MULTILINE)
+    return int(found.group(1)) if found else 0
 
 
 def _quick_cases(places: Places) -> list[Case]:
