@@ -71,6 +71,14 @@ struct pl__timeouts {
   size_t refs; /* active and referenced timeouts */
 };
 
+/* The default clock's memory (clock.c). */
+struct pl__gate {
+  uint64_t ns, ticks;    /* the last reading, and the counter at it */
+  uint64_t quiet;        /* ticks after it for which the ms cannot change */
+  uint64_t ticks_per_us; /* 0: not known */
+  uint64_t base_ns, base_ticks; /* where the rate is measured from */
+};
+
 struct pl_loop {
   /* -- hot: every iteration ---------------------------------------------- */
   uint64_t time;   /* cached, ms */
@@ -107,6 +115,7 @@ struct pl_loop {
 
   struct pl_allocator allocator;
   struct pl_clock clock;
+  struct pl__gate gate;
   struct pl__timeouts timeouts;
 
   /* -- other threads ------------------------------------------------------ */
@@ -181,6 +190,9 @@ static inline void pl__timer_stop(struct pl_timer *timer) {
 }
 
 /* -- loop.c -------------------------------------------------------------- */
+
+/* The default clock, which remembers in `gate`. */
+struct pl_clock pl__clock_init(struct pl__gate *gate); /* clock.c */
 
 /* Allocates, changes (block) or frees (size 0) the loop's memory. */
 void *pl__resize(const struct pl_allocator *allocator, void *block,

@@ -8,20 +8,12 @@
 #include "internal.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 static void *libc_resize(void *self, void *block, size_t size) {
   (void)self;
   if (size != 0) return realloc(block, size);
   free(block);
   return NULL;
-}
-
-static uint64_t monotonic_ns(void *self) {
-  (void)self;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 struct pl_allocator pl__allocator_or_default(const struct pl_allocator *given) {
@@ -59,8 +51,7 @@ int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config) {
       .poller = config->poller,
       .given_pool = config->pool,
       .pool_threads = config->pool_threads != 0 ? config->pool_threads : 4};
-  if (loop->clock.now_ns == NULL)
-    loop->clock = (struct pl_clock){.now_ns = monotonic_ns};
+  if (loop->clock.now_ns == NULL) loop->clock = pl__clock_init(&loop->gate);
   if (loop->poller == NULL) {
     int error = pl_poller_epoll_create(&loop->allocator, &loop->poller);
     if (error == PL_ENOTSUP)

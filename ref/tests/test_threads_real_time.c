@@ -215,10 +215,11 @@ static void a_job_can_be_submitted_again_from_its_own_callback(void **unused) {
 struct meeting {
   pthread_barrier_t barrier;
   atomic_int present, most;
+  struct pl_work work[21];
 };
 
 static void attend(void *arg) {
-  struct meeting *meeting = ((struct act *)arg)->world->loop->clock.self;
+  struct meeting *meeting = arg;
   int now = atomic_fetch_add(&meeting->present, 1) + 1;
   int most = atomic_load(&meeting->most);
   while (now > most &&
@@ -228,17 +229,22 @@ static void attend(void *arg) {
   atomic_fetch_sub(&meeting->present, 1);
 }
 
+static void ignore(void *arg, int status) {
+  (void)arg;
+  assert_int_equal(status, 0);
+}
+
 /* Only if `threads` threads run at a time do they all get past the barrier. */
 static void check_pool_size(unsigned option, unsigned threads) {
   struct world *world = world_begin_pool(option);
   struct meeting meeting = {0};
   pthread_barrier_init(&meeting.barrier, NULL, threads);
-  world->loop->clock.self = &meeting;
-  for (unsigned i = 0; i < threads * 3; i++)
-    pl_work_submit(&act_work(world, "w", NULL)->as.work, attend);
+  for (unsigned i = 0; i < threads * 3; i++) {
+    pl_work_init(world->loop, &meeting.work[i], ignore, &meeting);
+    assert_int_equal(pl_work_submit(&meeting.work[i], attend), 0);
+  }
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(meeting.most, threads);
-  world->trace[0] = '\0';
   pthread_barrier_destroy(&meeting.barrier);
   world_end(world);
 }
@@ -290,11 +296,6 @@ static void wait_for_the_quick(void *arg) {
 
 static void be_quick(void *arg) {
   atomic_fetch_add(&((struct crowd *)arg)->quick_ran, 1);
-}
-
-static void ignore(void *arg, int status) {
-  (void)arg;
-  assert_int_equal(status, 0);
 }
 
 /* A thread takes the slow job and quick ones together. The slow one ends only

@@ -383,8 +383,9 @@ void pl_poll_init(struct pl_loop *loop, struct pl_poll *poll, pl_event_fn *fn,
  * mask, stops included, wait for the next poll and cost nothing when the mask
  * is then what it was.
  * fd: borrowed from the first start until the handle is closed or started with
- * another descriptor; after a stop it may be closed once the loop has polled. Closed
- * earlier while a duplicate of it is open, the kernel goes on reporting it.
+ * another descriptor; after a stop it may be closed once the loop has polled.
+ * Closed earlier while a duplicate of it is open, the kernel goes on reporting
+ * it.
  * May allocate for a descriptor higher than all before.
  * Errors: PL_EINVAL (closing, bad mask), PL_EBADF, PL_EPERM (a regular file),
  * PL_EEXIST (another active handle watches it), PL_ENOMEM, PL_ENOSPC.
