@@ -266,3 +266,17 @@ void pl_pattern_first(struct pl_pattern *pattern,
     }
   pl_states_free(&all);
 }
+
+bool pl_pattern_step(struct pl_pattern *pattern, const struct pl_trace *trace,
+                     size_t at, const struct pl_states *now,
+                     struct pl_states *next) {
+  struct step step = {
+      .table = &pattern->table, .trace = trace, .event = &trace->at[at]};
+  return advance(pattern, &step, now, next);
+}
+
+bool pl_term_takes(const struct pl_term *term, const struct pl_trace *trace,
+                   size_t at) {
+  struct step step = {.trace = trace, .event = &trace->at[at]};
+  return event_matches(&step, term);
+}

@@ -57,6 +57,16 @@ enum pl_match pl_pattern_match(struct pl_pattern *pattern,
 void pl_pattern_first(struct pl_pattern *pattern,
                       const struct pl_states *states, struct pl_states *first);
 
+/* Replaces `*next` by the states behind event `at` of the trace, from those in
+ * `now`. Returns false when there are too many. */
+bool pl_pattern_step(struct pl_pattern *pattern, const struct pl_trace *trace,
+                     size_t at, const struct pl_states *now,
+                     struct pl_states *next);
+
+/* Says whether an event term is met by event `at` of the trace. */
+bool pl_term_takes(const struct pl_term *term, const struct pl_trace *trace,
+                   size_t at);
+
 /* Says whether the trace may end in one of the states. */
 bool pl_states_nullable(const struct pl_states *states);
 
