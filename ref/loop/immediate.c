@@ -42,6 +42,7 @@ void pl__immediate_ref(struct pl_immediate *immediate, bool ref) {
 }
 
 void pl__run_immediates(struct pl_loop *loop) {
+  if (pl__list_empty(&loop->immediates)) return;
   struct pl_link *batch = &loop->immediate_batch;
   pl__list_move(&loop->immediates, batch);
   while (!pl__list_empty(batch)) {

@@ -73,8 +73,10 @@ static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
       mode == PL_LOOP_DEFAULT || (mode == PL_LOOP_ONCE && can_sleep);
   int error = pl__run_poll(loop, may_wait ? pl__poll_timeout(loop) : 0);
   if (error != 0) return error;
-  for (int i = 0; i < PL__PENDING_ROUNDS; i++)
+  for (int i = 0; i < PL__PENDING_ROUNDS; i++) {
+    if (pl__list_empty(&loop->deferred)) break;
     pl__run_deferred(loop);
+  }
   pl__run_watchers(loop, PL_OBJECT_CHECK);
   pl__run_immediates(loop);
   pl__run_closing(loop);
