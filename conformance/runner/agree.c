@@ -36,16 +36,14 @@ struct group {
 
 static void tell_too_big(struct walk *walk) {
   struct pl_disagreement found = {.kind = PL_TOO_BIG};
-  if (!walk->too_big)
-    walk->tell(walk->self, &found);
+  if (!walk->too_big) walk->tell(walk->self, &found);
   walk->too_big = true;
 }
 
 /* -- words ----------------------------------------------------------------- */
 
 static void say_comma(struct pl_text *text) {
-  if (text->length > 1)
-    pl_text_say(text, ", ");
+  if (text->length > 1) pl_text_say(text, ", ");
 }
 
 static void say_event(struct pl_text *text, const struct pl_event *event) {
@@ -83,8 +81,7 @@ static struct pl_states copy_of(const struct pl_states *states) {
   size_t size = states->count * sizeof(struct pl_term *);
   struct pl_states copy = {.count = states->count, .room = states->count};
   copy.at = pl_mem_alloc(size + sizeof(struct pl_term *));
-  if (size > 0)
-    memcpy(copy.at, states->at, size);
+  if (size > 0) memcpy(copy.at, states->at, size);
   return copy;
 }
 
@@ -103,8 +100,7 @@ static void say_rest(struct walk *walk, const struct pl_states *states,
     pl_states_free(&now);
     now = next;
   }
-  if (term != NULL)
-    pl_text_say(text, ", ...");
+  if (term != NULL) pl_text_say(text, ", ...");
   pl_states_free(&now);
 }
 
@@ -114,13 +110,11 @@ static void tell_wide(struct walk *walk, const struct pl_trace *like,
                       size_t depth, const struct pl_states *states,
                       struct pl_term *term) {
   struct pl_text text = {0};
-  if (walk->wide++ >= walk->most)
-    return;
+  if (walk->wide++ >= walk->most) return;
   pl_text_say(&text, "[");
   for (size_t i = 0; i < depth; i++)
     say_event(&text, &like->at[i]);
-  if (term != NULL)
-    say_rest(walk, states, term, &text);
+  if (term != NULL) say_rest(walk, states, term, &text);
   pl_text_say(&text, "]");
   struct pl_disagreement found = {.kind = PL_TOO_WIDE, .text = text.bytes};
   walk->tell(walk->self, &found);
@@ -132,8 +126,7 @@ static void tell_wide(struct walk *walk, const struct pl_trace *like,
 static bool some_end(const struct walk *walk, const struct group *group,
                      size_t depth) {
   for (size_t i = 0; i < group->count; i++)
-    if (walk->traces[group->at[i]].count == depth)
-      return true;
+    if (walk->traces[group->at[i]].count == depth) return true;
   return false;
 }
 
@@ -141,29 +134,24 @@ static bool some_go_on(const struct walk *walk, const struct group *group,
                        size_t depth, const struct pl_term *term) {
   for (size_t i = 0; i < group->count; i++) {
     const struct pl_trace *trace = &walk->traces[group->at[i]];
-    if (trace->count > depth && pl_term_takes(term, trace, depth))
-      return true;
+    if (trace->count > depth && pl_term_takes(term, trace, depth)) return true;
   }
   return false;
 }
 
 static bool same_event(const struct pl_event *a, const struct pl_event *b) {
-  if (strcmp(a->label, b->label) != 0)
-    return false;
-  if (a->value == NULL || b->value == NULL)
-    return a->value == b->value;
+  if (strcmp(a->label, b->label) != 0) return false;
+  if (a->value == NULL || b->value == NULL) return a->value == b->value;
   return json_equal(a->value, b->value) != 0;
 }
 
 static bool same_states(const struct pl_states *a, const struct pl_states *b) {
-  if (a->count != b->count)
-    return false;
+  if (a->count != b->count) return false;
   for (size_t i = 0; i < a->count; i++) {
     size_t k = 0;
     while (k < b->count && b->at[k] != a->at[i])
       k++;
-    if (k == b->count)
-      return false;
+    if (k == b->count) return false;
   }
   return true;
 }
@@ -206,8 +194,7 @@ static void look_at(struct walk *walk, const struct group *group, size_t depth,
                     const struct pl_states *states) {
   const struct pl_trace *like = &walk->traces[group->at[0]];
   struct pl_states first = {0};
-  if (walk->too_big)
-    return;
+  if (walk->too_big) return;
   if (pl_states_nullable(states) && !some_end(walk, group, depth))
     tell_wide(walk, like, depth, states, NULL);
   pl_pattern_first(walk->pattern, states, &first);
@@ -231,8 +218,7 @@ static size_t find_narrow(struct walk *walk, size_t count) {
     struct pl_disagreement found = {.kind = PL_TOO_NARROW, .trace = i};
     enum pl_match match =
         pl_pattern_match(walk->pattern, &walk->traces[i], &found.at, NULL);
-    if (match == PL_MATCH_TOO_BIG)
-      tell_too_big(walk);
+    if (match == PL_MATCH_TOO_BIG) tell_too_big(walk);
     if (match == PL_MATCH_NO && narrow++ < walk->most)
       walk->tell(walk->self, &found);
   }
@@ -244,26 +230,22 @@ static void find_wide(struct walk *walk, size_t count) {
   struct group all = {.at = pl_mem_alloc((count + 1) * sizeof(size_t))};
   for (; all.count < count; all.count++)
     all.at[all.count] = all.count;
-  if (count > 0)
-    look_at(walk, &all, 0, &states);
+  if (count > 0) look_at(walk, &all, 0, &states);
   free(all.at);
 }
 
-size_t pl_pattern_agree(struct pl_pattern *pattern,
-                        const struct pl_trace *traces, size_t count,
-                        unsigned what, size_t most,
-                        void (*tell)(void *self,
-                                     const struct pl_disagreement *found),
-                        void *self) {
+size_t
+pl_pattern_agree(struct pl_pattern *pattern, const struct pl_trace *traces,
+                 size_t count, unsigned what, size_t most,
+                 void (*tell)(void *self, const struct pl_disagreement *found),
+                 void *self) {
   struct walk walk = {.pattern = pattern,
                       .traces = traces,
                       .tell = tell,
                       .self = self,
                       .most = most};
   size_t narrow = 0;
-  if (what & PL_AGREE_NARROW)
-    narrow = find_narrow(&walk, count);
-  if (what & PL_AGREE_WIDE)
-    find_wide(&walk, count);
+  if (what & PL_AGREE_NARROW) narrow = find_narrow(&walk, count);
+  if (what & PL_AGREE_WIDE) find_wide(&walk, count);
   return narrow + walk.wide + walk.too_big;
 }

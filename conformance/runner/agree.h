@@ -37,11 +37,10 @@ enum { PL_AGREE_NARROW = 1, PL_AGREE_WIDE = 2 };
  * disagreements, of each kind at most `most`. Returns how many were found,
  * or would have been told.
  */
-size_t pl_pattern_agree(struct pl_pattern *pattern,
-                        const struct pl_trace *traces, size_t count,
-                        unsigned what, size_t most,
-                        void (*tell)(void *self,
-                                     const struct pl_disagreement *found),
-                        void *self);
+size_t
+pl_pattern_agree(struct pl_pattern *pattern, const struct pl_trace *traces,
+                 size_t count, unsigned what, size_t most,
+                 void (*tell)(void *self, const struct pl_disagreement *found),
+                 void *self);
 
 #endif
