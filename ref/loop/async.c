@@ -111,7 +111,7 @@ void pl__run_asyncs(struct pl_loop *loop) {
     uint64_t reached = async->order;
     pl__list_remove(&async->head.link);
     atomic_exchange(&async->sent, 0);
-    pl__call(loop, async->head.fn, async->head.arg, 0);
+    pl__call(loop, &async->head, 0);
     join_sent(loop, &pass, reached);
   }
 }

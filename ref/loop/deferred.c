@@ -33,6 +33,8 @@ void pl__run_deferred(struct pl_loop *loop) {
     struct pl_deferred *deferred =
         PL__OWNER(batch.next, struct pl_deferred, link);
     pl__list_remove(&deferred->link);
-    pl__call(loop, deferred->fn, deferred->arg, deferred->status);
+    pl__call_plain(loop, PL_RECORD_DEFERRED, deferred->fn, deferred->arg,
+                   deferred->status);
+    pl__drain_if_needed(loop);
   }
 }

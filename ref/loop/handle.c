@@ -86,7 +86,7 @@ void pl__run_closing(struct pl_loop *loop) {
   while (handle != NULL) {
     struct pl_link *next = handle->link.next;
     loop->handles--;
-    if (handle->fn != NULL) pl__call(loop, handle->fn, handle->arg, 0);
+    if (handle->fn != NULL) pl__call(loop, handle, 0);
     handle = next == NULL ? NULL : PL__OWNER(next, struct pl_object, link);
   }
 }

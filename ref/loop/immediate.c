@@ -48,6 +48,6 @@ void pl__run_immediates(struct pl_loop *loop) {
   while (!pl__list_empty(batch)) {
     struct pl_object *head = PL__OWNER(batch->next, struct pl_object, link);
     leave(head);
-    pl__call(loop, head->fn, head->arg, 0);
+    pl__call(loop, head, 0);
   }
 }

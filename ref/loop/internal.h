@@ -6,9 +6,9 @@
  * Invariants:
  *  - loop->active counts the handles that are active and referenced and not
  *    internal; pl__activate() and its kin are the only ones to touch it.
- *  - A user's function is called through pl__call() alone, which drains the
- *    tick and microtask queues behind it. After pl__call() the object may be
- *    gone: only the loop is touched.
+ *  - A user's function is called through pl__call() and its kin alone, which
+ *    drain the tick and microtask queues behind it, and tell the recorder.
+ *    After such a call the object may be gone: only the loop is touched.
  *  - `asleep` and the two stacks are all that other threads see of a loop.
  */
 #ifndef PLUMB_LOOP_INTERNAL_H
@@ -22,6 +22,7 @@
 
 #include "list.h"
 #include "plumb/loop.h"
+#include "plumb/recorder.h"
 #include "wheel.h"
 
 enum pl__flag {
@@ -87,6 +88,7 @@ struct pl_loop {
   bool stop;
   bool running;
   bool draining;
+  struct pl_recorder *recorder; /* NULL: nobody records */
   uint64_t calls;      /* callbacks made: tells whether time can have passed */
   uint64_t time_calls; /* `calls` when the loop last read the clock */
   struct pl__tasks ticks;
@@ -148,16 +150,48 @@ static inline void pl__drain_if_needed(struct pl_loop *loop) {
     pl__drain(loop);
 }
 
-/* Calls without draining: for queues that drain before their next call. */
-static inline void pl__call_bare(struct pl_loop *loop, pl_event_fn *fn,
-                                 void *arg, int status) {
-  loop->calls++;
-  fn(arg, status);
+/* Not a timer, or one that nobody measures. */
+#define PL__NO_DUE UINT64_MAX
+
+/* The same calls with a recorder (recorder.c). */
+void pl__record_object(struct pl_loop *loop, const struct pl_object *object,
+                       uint64_t due, int status);
+void pl__record_plain(struct pl_loop *loop, enum pl_record_kind kind,
+                      pl_event_fn *fn, void *arg, int status);
+uint64_t pl__record_wait_begin(struct pl_loop *loop);
+void pl__record_wait_end(struct pl_loop *loop, uint64_t start_ns);
+
+/* Without a recorder a call costs one branch more, always the same way. */
+static inline bool pl__is_recorded(const struct pl_loop *loop) {
+  return __builtin_expect(loop->recorder != NULL, 0);
 }
 
-static inline void pl__call(struct pl_loop *loop, pl_event_fn *fn, void *arg,
-                            int status) {
-  pl__call_bare(loop, fn, arg, status);
+/* Calls an object without draining: for queues that drain before their next
+ * call. due: loop time, ms, at which a timer had to fire; PL__NO_DUE. */
+static inline void pl__call_bare(struct pl_loop *loop,
+                                 const struct pl_object *object, uint64_t due,
+                                 int status) {
+  loop->calls++;
+  if (pl__is_recorded(loop))
+    pl__record_object(loop, object, due, status);
+  else
+    object->fn(object->arg, status);
+}
+
+/* Calls what has no head, without draining: tasks and deferred calls. */
+static inline void pl__call_plain(struct pl_loop *loop,
+                                  enum pl_record_kind kind, pl_event_fn *fn,
+                                  void *arg, int status) {
+  loop->calls++;
+  if (pl__is_recorded(loop))
+    pl__record_plain(loop, kind, fn, arg, status);
+  else
+    fn(arg, status);
+}
+
+static inline void pl__call(struct pl_loop *loop,
+                            const struct pl_object *object, int status) {
+  pl__call_bare(loop, object, PL__NO_DUE, status);
   pl__drain_if_needed(loop);
 }
 

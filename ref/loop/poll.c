@@ -168,7 +168,7 @@ static void report(struct pl_loop *loop, const struct pl_ready *ready) {
   if (poll->head.flags & PL__INTERNAL)
     pl__signals_readable(loop);
   else
-    pl__call(loop, poll->head.fn, poll->head.arg, (int)events);
+    pl__call(loop, &poll->head, (int)events);
 }
 
 static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
@@ -177,12 +177,14 @@ static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
   if (timeout_ms == 0 && loop->armed == 0 && poller->ops->pick == NULL)
     return 0;
   if (timeout_ms == 0) return poller->ops->wait(poller, ready, PL__READY, 0);
+  uint64_t since = pl__is_recorded(loop) ? pl__record_wait_begin(loop) : 0;
   atomic_store(&loop->asleep, 1);
   /* A sender pushes first and looks at `asleep` then; we do the reverse. */
   int count = poller->ops->wait(poller, ready, PL__READY,
                                 pl__woken(loop) ? 0 : timeout_ms);
   atomic_store(&loop->asleep, 0);
   loop->calls++; /* time has passed */
+  if (pl__is_recorded(loop)) pl__record_wait_end(loop, since);
   return count;
 }
 

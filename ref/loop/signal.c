@@ -226,7 +226,7 @@ static void deliver(struct pl_loop *loop, uint32_t signum) {
     struct pl_object *head = PL__OWNER(batch.next, struct pl_object, link);
     pl__list_cut(&head->link);
     pl__list_append(list, &head->link);
-    if (head->word == signum) pl__call(loop, head->fn, head->arg, (int)signum);
+    if (head->word == signum) pl__call(loop, head, (int)signum);
   }
 }
 

@@ -35,13 +35,14 @@ int pl_task_microtask(struct pl_task *task) {
   return push(&task->loop->microtasks, task);
 }
 
-static void empty(struct pl_loop *loop, struct pl__tasks *tasks) {
+static void empty(struct pl_loop *loop, struct pl__tasks *tasks,
+                  enum pl_record_kind kind) {
   while (!pl__tasks_empty(tasks)) {
     struct pl_task *task = tasks->first;
     tasks->first = task->next;
     if (tasks->first == &tasks->last) tasks->end = &tasks->first;
     task->next = NULL;
-    pl__call_bare(loop, task->fn, task->arg, 0);
+    pl__call_plain(loop, kind, task->fn, task->arg, 0);
   }
 }
 
@@ -49,8 +50,8 @@ void pl__drain(struct pl_loop *loop) {
   if (loop->draining) return;
   loop->draining = true;
   do {
-    empty(loop, &loop->ticks);
-    empty(loop, &loop->microtasks);
+    empty(loop, &loop->ticks, PL_RECORD_TICK);
+    empty(loop, &loop->microtasks, PL_RECORD_MICROTASK);
   } while (!pl__tasks_empty(&loop->ticks));
   loop->draining = false;
 }

@@ -318,10 +318,14 @@ void pl_timeout_clear(struct pl_timeout *timeout) {
 /* ---------------------------------------------------------------------- */
 /* The pass                                                               */
 
+static uint64_t deadline_of(const struct pl_timeout *timeout) {
+  return timeout->start + timeout->head.word;
+}
+
 static void call_interval(struct pl_loop *loop, struct pl_timeout *timeout) {
   uint64_t start = fresh_time(loop);
   loop->timeouts.running = timeout;
-  pl__call_bare(loop, timeout->head.fn, timeout->head.arg, 0);
+  pl__call_bare(loop, &timeout->head, deadline_of(timeout), 0);
   if (loop->timeouts.running != timeout) return; /* cleared, may be gone */
   loop->timeouts.running = NULL;
   int error = insert(timeout, start);
@@ -336,7 +340,7 @@ static void call(struct pl_loop *loop, struct pl_timeout *timeout) {
     return;
   }
   deactivate(timeout);
-  pl__call_bare(loop, timeout->head.fn, timeout->head.arg, 0);
+  pl__call_bare(loop, &timeout->head, deadline_of(timeout), 0);
 }
 
 /* The first of a list is not due yet: the list waits for it, behind lists of

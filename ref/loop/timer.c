@@ -51,11 +51,13 @@ int pl_timer_again(struct pl_timer *timer) {
 
 static void fire(struct pl_timer *timer) {
   struct pl_loop *loop = timer->head.loop;
+  uint64_t due = timer->due;
   if (timer->head.word != 0)
     arm(timer, timer->head.word);
   else
     pl__timer_stop(timer);
-  pl__call(loop, timer->head.fn, timer->head.arg, 0);
+  pl__call_bare(loop, &timer->head, due, 0);
+  pl__drain_if_needed(loop);
 }
 
 void pl__run_timers(struct pl_loop *loop) {

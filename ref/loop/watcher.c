@@ -37,6 +37,6 @@ void pl__run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
     struct pl_object *head = PL__OWNER(batch.next, struct pl_object, link);
     pl__list_cut(&head->link);
     pl__list_append(list, &head->link);
-    pl__call(loop, head->fn, head->arg, 0);
+    pl__call(loop, head, 0);
   }
 }

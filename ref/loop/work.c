@@ -73,7 +73,7 @@ void pl__run_done(struct pl_loop *loop) {
     struct pl_work *next = work->below;
     work->head.flags &= (uint8_t)~PL__ACTIVE;
     loop->requests--;
-    pl__call(loop, work->head.fn, work->head.arg, work->status);
+    pl__call(loop, &work->head, work->status);
     work = next;
   }
 }

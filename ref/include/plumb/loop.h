@@ -241,7 +241,7 @@ struct pl_object {
   void *arg;
   uint8_t kind;  /* enum pl_object_kind */
   uint8_t flags; /* PL__ACTIVE and so on, internal.h */
-  uint16_t unused;
+  uint16_t label; /* of a recorder, recorder.h; 0: none */
   uint32_t word;
   struct pl_link link; /* in the one list where an object of its kind waits */
 };
