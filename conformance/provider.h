@@ -101,12 +101,16 @@ struct pl_exploration {
   enum pl_seen (*seen)(void *self, uint64_t state);
   /* How long a job or stat request keeps its thread busy, in milliseconds. */
   uint64_t (*duration_ms)(void *self, const void *arg);
-  /* A digest of what an object's callback will do. */
+  /* A digest of what an object's callback will do; NULL: all are different.
+   * Of objects with one digest only one is offered at a time. */
   uint64_t (*digest)(void *self, const void *arg);
   /* What an object is called in a question; valid until the next call. */
   const char *(*label)(void *self, const void *arg);
   unsigned slack_ms; /* how much time may pass unasked in a run, in all */
-  unsigned late_ms;  /* how late a job may be */
+  unsigned late_ms;  /* how late a job may begin, and end */
+  /* Whether orders that only are usual are asked for too: of handles of one
+   * phase, of close callbacks, of signals. 0: they are the provider's own. */
+  int any_order;
 };
 
 /* How a loop is made. `size` is sizeof(struct pl_loop_options) of the caller:

@@ -54,10 +54,11 @@ static const char *ref_label(void *self, const void *arg) {
 
 static int explored_init(void *loop, const struct pl_exploration *explore,
                          unsigned threads) {
-  if (!HAS(explore->size, struct pl_exploration, late_ms)) return PL_EINVAL;
+  if (!HAS(explore->size, struct pl_exploration, any_order)) return PL_EINVAL;
   struct pl_virtual_config config = {.threads = threads,
                                      .slack_ms = explore->slack_ms,
                                      .late_ms = explore->late_ms,
+                                     .any_order = explore->any_order,
                                      .self = (void *)(uintptr_t)explore,
                                      .choose = ref_choose};
   if (explore->choose == NULL) return PL_EINVAL;

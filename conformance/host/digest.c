@@ -3,10 +3,13 @@
  * digest.c: digests of operations, by which an explorer recognises a state.
  *
  * Invariant: two operations have one digest when they do the same to the same
- * objects; where they stand in the program makes no difference.
+ * objects; where they stand in the program makes no difference, nor does an
+ * id that no callback and nothing behind a `run` uses: by then the object
+ * cannot be told from its like.
  */
 #include "program.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint64_t mix(uint64_t digest, uint64_t number) {
@@ -20,25 +23,55 @@ static uint64_t mix_text(uint64_t digest, const char *text, size_t length) {
   return mix(digest, length);
 }
 
-static uint64_t digest_body(const struct body *body);
+/* -- ids that matter ------------------------------------------------------- */
 
-static uint64_t digest_calls(const struct calls *calls) {
+static bool makes_it(const struct op *op) {
+  return op->kind != KIND_NONE;
+}
+
+/* Marks the ids that the operations from `from` on use. */
+static void mark_uses(const struct body *body, size_t from, bool *used) {
+  for (size_t i = from; i < body->count; i++) {
+    const struct op *op = &body->ops[i];
+    if (op->slot >= 0 && (!makes_it(op) || op->code == OP_TIMER))
+      used[op->slot] = true;
+    for (size_t k = 0; k < op->calls.count; k++)
+      mark_uses(&op->calls.bodies[k], 0, used);
+  }
+}
+
+static void mark_all(const struct body *main, bool *used) {
+  size_t run = 0;
+  while (run < main->count && main->ops[run].code != OP_RUN)
+    run++;
+  for (size_t i = 0; i < run; i++)
+    for (size_t k = 0; k < main->ops[i].calls.count; k++)
+      mark_uses(&main->ops[i].calls.bodies[k], 0, used);
+  mark_uses(main, run, used);
+}
+
+/* -- digests --------------------------------------------------------------- */
+
+static uint64_t digest_body(const struct body *body, const bool *used);
+
+static uint64_t digest_calls(const struct calls *calls, const bool *used) {
   uint64_t digest = calls->count;
   for (size_t i = 0; i < calls->count; i++)
-    digest = mix(digest, digest_body(&calls->bodies[i]));
+    digest = mix(digest, digest_body(&calls->bodies[i], used));
   return digest;
 }
 
-static uint64_t digest_op(const struct op *op) {
+static uint64_t digest_op(const struct op *op, const bool *used) {
+  bool named = op->slot >= 0 && (!used || used[op->slot]);
   uint64_t delay;
   memcpy(&delay, &op->delay, sizeof delay);
   const uint64_t numbers[] = {op->code,   (uint64_t)op->kind,
-                              op->value,  (uint64_t)op->slot,
+                              op->value,  named ? (uint64_t)op->slot + 1 : 0,
                               delay,      op->after,
                               op->repeat, op->number,
                               op->mode,   op->threads,
                               op->start,  (uint64_t)op->signum,
-                              op->drain,  digest_calls(&op->calls)};
+                              op->drain,  digest_calls(&op->calls, used)};
   uint64_t digest = 0;
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
     digest = mix(digest, numbers[i]);
@@ -48,16 +81,19 @@ static uint64_t digest_op(const struct op *op) {
 
 /* Depth first: an operation's digest is made of those within it. The reader
  * made the operations, so they may be written. */
-static uint64_t digest_body(const struct body *body) {
+static uint64_t digest_body(const struct body *body, const bool *used) {
   uint64_t digest = body->count;
   for (size_t i = 0; i < body->count; i++) {
     struct op *op = (struct op *)(uintptr_t)&body->ops[i];
-    op->digest = digest_op(op);
+    op->digest = digest_op(op, used);
     digest = mix(digest, op->digest);
   }
   return digest;
 }
 
 void program_digest(struct program *program) {
-  digest_body(&program->main);
+  bool *used = calloc(program->slots + 1, sizeof *used);
+  if (used) mark_all(&program->main, used);
+  digest_body(&program->main, used); /* without memory every id matters */
+  free(used);
 }

@@ -148,7 +148,11 @@ static uint64_t on_duration(void *self, const void *arg) {
 static uint64_t on_digest(void *self, const void *arg) {
   const struct object *object = arg;
   (void)self;
-  return object->op->digest + object->number + object->count;
+  uint64_t digest = object->op->digest + object->number + object->count;
+  for (size_t i = 0; i < object->close_calls.count; i++)
+    for (size_t k = 0; k < object->close_calls.bodies[i].count; k++)
+      digest = digest * 31 + object->close_calls.bodies[i].ops[k].digest;
+  return digest;
 }
 
 /* The first label that the object's callback logs. */
@@ -315,7 +319,8 @@ enum explored explore(const struct library *library,
                                      .digest = on_digest,
                                      .label = on_label,
                                      .slack_ms = limits->slack_ms,
-                                     .late_ms = limits->late_ms};
+                                     .late_ms = limits->late_ms,
+                                     .any_order = limits->any_order};
   enum explored answer = all_runs(&explorer, &questions);
   decisions_reduce(found->tree);
   free(explorer.path);

@@ -19,7 +19,8 @@ struct explore_limits {
   size_t runs;       /* replays */
   size_t choices;    /* questions within one run */
   unsigned slack_ms; /* time that may pass unasked in a run, in all */
-  unsigned late_ms;  /* how late a job may be */
+  unsigned late_ms;  /* how late a job may begin, and end */
+  bool any_order;    /* also orders that are only usual (provider.h) */
 };
 
 /* What an exploration finds out unless it is told otherwise. */

@@ -52,7 +52,9 @@ static int usage(FILE *out) {
       "  --max-runs N       give up after so many replays (300000)\n"
       "  --max-choices N    ... or so many questions in one (4000)\n"
       "  --slack MS         time that may pass unasked in a run (2)\n"
-      "  --late MS          how late a job may be (10)\n"
+      "  --late MS          how late a job may begin, and end (10)\n"
+      "  --any-order        a program's handles of one phase, close callbacks\n"
+      "                     and signals in any order, not the usual one\n"
       "\n"
       "Exit status: 0 all explored, 1 a disagreement, 2 it cannot be run,\n"
       "3 a limit was reached.\n"
@@ -90,6 +92,7 @@ enum flag {
   OPT_CHOICES,
   OPT_SLACK,
   OPT_LATE,
+  OPT_ANY_ORDER,
   OPT_HELP
 };
 
@@ -106,6 +109,7 @@ static const struct option known[] = {
     {"max-choices", required_argument, NULL, OPT_CHOICES},
     {"slack", required_argument, NULL, OPT_SLACK},
     {"late", required_argument, NULL, OPT_LATE},
+    {"any-order", no_argument, NULL, OPT_ANY_ORDER},
     {"help", no_argument, NULL, OPT_HELP},
     {0}};
 
@@ -142,6 +146,8 @@ static bool read_option(struct arguments *arguments, int option) {
     return arguments->json = true;
   case OPT_VERBOSE:
     return arguments->verbose = true;
+  case OPT_ANY_ORDER:
+    return arguments->limits.any_order = true;
   case OPT_SELECT:
     if (arguments->selection.includes == room) return false;
     arguments->include[arguments->selection.includes++] = optarg;

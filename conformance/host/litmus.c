@@ -93,9 +93,11 @@ static enum explored explore_in(const struct library *library,
                                          found->message, sizeof found->message);
   *unsupported = status == READ_UNSUPPORTED;
   if (status == READ_OK) {
+    struct explore_limits own = *limits;
+    own.any_order = item->level != PL_OBSERVED;
     program_digest(&program);
     answer = explore(library, &program, dir,
-                     item->isolated ? "[\"exit\",0]" : NULL, limits, found);
+                     item->isolated ? "[\"exit\",0]" : NULL, &own, found);
   }
   json_decref(json);
   arena_free(&arena);

@@ -35,7 +35,8 @@ struct litmus_totals {
 void litmus_check(const struct litmus_options *options,
                   const struct pl_corpus *corpus, struct litmus_totals *totals);
 
-/* Explores a case of the corpus in a directory of its own. With
+/* Explores a case of the corpus in a directory of its own. Orders that are only
+ * usual are free, unless the case is of a rule that observes them. With
  * EXPLORE_FAILED `*unsupported` says whether the provider lacks something. */
 enum explored litmus_explore(const struct library *library,
                              const struct explore_limits *limits,

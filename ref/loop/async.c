@@ -107,7 +107,8 @@ void pl__run_asyncs(struct pl_loop *loop) {
   if (pl__list_empty(&pass)) return;
   pl__list_sort(&pass, order_of);
   while (!pl__list_empty(&pass)) {
-    struct pl_async *async = PL__OWNER(pass.next, struct pl_async, head.link);
+    struct pl_async *async =
+        PL__OWNER(pl__turn(loop, &pass), struct pl_async, head.link);
     uint64_t reached = async->order;
     pl__list_remove(&async->head.link);
     atomic_exchange(&async->sent, 0);

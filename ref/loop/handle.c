@@ -83,6 +83,7 @@ int pl_handle_close(void *handle, pl_event_fn *closed) {
 void pl__run_closing(struct pl_loop *loop) {
   struct pl_object *handle = loop->closing;
   loop->closing = NULL;
+  if (loop->any_order) handle = pl__any_closing(loop, handle);
   while (handle != NULL) {
     struct pl_link *next = handle->link.next;
     loop->handles--;

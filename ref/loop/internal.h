@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "list.h"
 #include "plumb/loop.h"
@@ -88,6 +89,7 @@ struct pl_loop {
   bool stop;
   bool running;
   bool draining;
+  bool any_order;      /* a model asks whose turn it is (virtual.h) */
   struct pl_recorder *recorder; /* NULL: nobody records */
   uint64_t calls;      /* callbacks made: tells whether time can have passed */
   uint64_t time_calls; /* `calls` when the loop last read the clock */
@@ -261,6 +263,20 @@ static inline void pl__wake(struct pl_loop *loop) {
 static inline uint64_t pl__mix(uint64_t digest, uint64_t number) {
   digest = (digest ^ number) * UINT64_C(0x9e3779b97f4a7c15);
   return digest ^ digest >> 29;
+}
+
+/* -- models (poller_virtual.c) --------------------------------------------- */
+
+/* Whose turn it is in a list of objects; which close callback is first; the
+ * signals that count, in their order. */
+struct pl_link *pl__any_turn(struct pl_loop *loop, struct pl_link *list);
+struct pl_object *pl__any_closing(struct pl_loop *loop, struct pl_object *first);
+ssize_t pl__any_signals(struct pl_loop *loop, unsigned char *signums,
+                        ssize_t count);
+
+static inline struct pl_link *pl__turn(struct pl_loop *loop,
+                                       struct pl_link *list) {
+  return loop->any_order ? pl__any_turn(loop, list) : list->next;
 }
 
 /* -- phases -------------------------------------------------------------- */

@@ -19,7 +19,11 @@ enum {
 /* ---------------------------------------------------------------------- */
 /* Questions                                                              */
 
-static void add(struct pl__world *world, const char *format, va_list list) {
+static void add(struct pl__world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_list(struct pl__world *world, const char *format,
+                     va_list list) {
   size_t room = PL__QUESTION - world->length;
   int length =
       vsnprintf(world->question + world->length, room, format, list);
@@ -27,39 +31,64 @@ static void add(struct pl__world *world, const char *format, va_list list) {
     world->length += (size_t)length < room ? (size_t)length : room - 1;
 }
 
+static void add(struct pl__world *world, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  add_list(world, format, list);
+  va_end(list);
+}
+
 void pl__question(struct pl__world *world, const char *what) {
   world->length = 0;
   world->options = 0;
-  while (*what != '\0')
-    world->question[world->length++] = *what++;
-  world->question[world->length] = '\0';
+  world->key = 0;
+  add(world, "%s", what);
 }
 
-void pl__option(struct pl__world *world, const char *format, ...) {
-  char text[96];
-  va_list list;
-  va_start(list, format);
-  if (world->config.choose != NULL) {
-    int length = snprintf(text, sizeof text, "%s%s",
-                          world->options == 0 ? ": " : "|", format);
-    if (length > 0) add(world, text, list);
+void pl__option(struct pl__world *world, unsigned meant, const char *format,
+                ...) {
+  if (world->options == PL__OPTIONS) {
+    world->error = PL_ENOSPC; /* not all can be looked at: wait() says so */
+    return;
   }
-  va_end(list);
+  world->meant[world->options] = meant;
+  world->keys[world->options] = world->key;
+  world->key = 0;
+  if (world->config.choose != NULL) {
+    va_list list;
+    va_start(list, format);
+    add(world, "%s", world->options == 0 ? ": " : "|");
+    add_list(world, format, list);
+    va_end(list);
+  }
   world->options++;
+}
+
+bool pl__is_double(struct pl__world *world, uint64_t key) {
+  for (unsigned i = 0; i < world->options; i++)
+    if (world->keys[i] == key) return true;
+  world->key = key;
+  return false;
 }
 
 unsigned pl__answer(struct pl__world *world) {
   const struct pl_virtual_config *config = &world->config;
-  if (world->options < 2 || config->choose == NULL) return 0;
-  unsigned answer =
-      config->choose(config->self, world->question, world->options);
-  return answer < world->options ? answer : 0;
+  unsigned answer = 0;
+  if (world->options > 1 && config->choose != NULL)
+    answer = config->choose(config->self, world->question, world->options);
+  return world->meant[answer < world->options ? answer : 0];
 }
 
 const char *pl__label(struct pl__world *world, const void *arg) {
   const struct pl_virtual_config *config = &world->config;
   if (config->label == NULL || config->choose == NULL) return "something";
   return config->label(config->self, arg);
+}
+
+uint64_t pl__digest(const struct pl__world *world, const void *arg) {
+  const struct pl_virtual_config *config = &world->config;
+  if (config->digest == NULL) return (uintptr_t)arg;
+  return config->digest(config->self, arg);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -76,8 +105,8 @@ static uint64_t virtual_now_ns(void *self) {
   if (world->loop != NULL && world->slack > 0 &&
       world->loop->wheel.count > 0) {
     pl__question(world, "time that passes");
-    for (uint64_t ms = 0; ms <= world->slack; ms++)
-      pl__option(world, "%llu ms", (unsigned long long)ms);
+    for (unsigned ms = 0; ms <= world->slack; ms++)
+      pl__option(world, ms, "%u ms", ms);
     uint64_t ms = pl__answer(world);
     world->slack -= ms;
     move_to(world, world->now + ms);
@@ -111,11 +140,9 @@ static uint64_t digest_of(const struct pl__world *world) {
   digest = pl__mix(digest, pl__timeouts_digest(loop));
   digest = pl__mix(digest, loop->timeouts.timer.order);
   digest = pl__mix(digest, pl__jobs_digest(world));
-  if (world->config.digest == NULL) return digest;
-  for (struct pl_work *work = atomic_load(&world->loop->done); work != NULL;
-       work = work->below)
-    digest = pl__mix(digest, world->config.digest(world->config.self,
-                                                  work->head.arg));
+  for (const struct pl_work *work = atomic_load(&world->loop->done);
+       work != NULL; work = work->below)
+    digest = pl__mix(digest, pl__digest(world, work->head.arg));
   return digest;
 }
 
@@ -164,25 +191,23 @@ static uint64_t deadline_of(const struct pl__world *world, int timeout_ms) {
 /* One thing happens: a job ends, or time passes. Returns whether the loop
  * wakes up instead, or PL_EDEADLK. */
 static int step(struct pl__world *world, bool has_news, uint64_t deadline) {
+  enum { GO_ON, PASS, PLACE };
   bool awake = has_news || deadline <= world->now;
   bool must_end = pl__jobs_must_end(world);
   uint64_t next = next_event(world, deadline);
   pl__question(world, "what happens");
-  if (!must_end && awake) pl__option(world, "the loop goes on");
-  bool can_pass = !must_end && !awake && next != UINT64_MAX;
-  if (can_pass)
-    pl__option(world, "%llu ms pass",
+  if (!must_end && awake) pl__option(world, GO_ON, "the loop goes on");
+  if (!must_end && !awake && next != UINT64_MAX)
+    pl__option(world, PASS, "%llu ms pass",
                (unsigned long long)(next - world->now));
-  unsigned others = world->options;
-  pl__jobs_options(world);
+  pl__jobs_options(world, PLACE);
   if (world->options == 0) return PL_EDEADLK;
   unsigned answer = pl__answer(world);
-  if (answer >= others)
-    pl__job_end(world, answer - others);
-  else if (can_pass)
+  if (answer == GO_ON) return 1;
+  if (answer == PASS)
     move_to(world, next);
   else
-    return 1;
+    pl__job_end(world, answer - PLACE);
   return 0;
 }
 
@@ -196,6 +221,7 @@ static int virtual_wait(struct pl_poller *self, struct pl_ready *ready,
   uint64_t deadline = deadline_of(world, timeout_ms);
   int count = really_ready(world, ready, capacity);
   while (count >= 0) {
+    if (world->error != 0) return world->error;
     bool has_news = count > 0 || pl__woken(world->loop);
     int awake = step(world, has_news, deadline);
     if (awake < 0) return awake;
@@ -207,14 +233,23 @@ static int virtual_wait(struct pl_poller *self, struct pl_ready *ready,
 /* Nobody sleeps, and all senders are this thread, or have ended. */
 static void virtual_wake(struct pl_poller *self) { (void)self; }
 
-static const char *name_of(struct pl__world *world,
-                           const struct pl_ready *ready) {
+/* The poll handle that hears of a descriptor. */
+static const struct pl_poll *owner_of(const struct pl__world *world,
+                                      const struct pl_ready *ready) {
   const struct pl_loop *loop = world->loop;
   size_t fd = (uint32_t)ready->token;
-  const struct pl_poll *poll = fd < loop->fd_count ? loop->fds[fd].owner : NULL;
-  if (poll == NULL) return "a descriptor";
-  if (poll->head.flags & PL__INTERNAL) return "signals";
-  return pl__label(world, poll->head.arg);
+  return fd < loop->fd_count ? loop->fds[fd].owner : NULL;
+}
+
+static void offer(struct pl__world *world, unsigned meant,
+                  const struct pl_ready *ready) {
+  const struct pl_poll *poll = owner_of(world, ready);
+  if (poll == NULL)
+    pl__option(world, meant, "nobody's");
+  else if (poll->head.flags & PL__INTERNAL)
+    pl__option(world, meant, "signals");
+  else if (!pl__is_double(world, pl__digest(world, poll->head.arg)))
+    pl__option(world, meant, "%s", pl__label(world, poll->head.arg));
 }
 
 static int virtual_pick(struct pl_poller *self, const struct pl_ready *ready,
@@ -222,8 +257,8 @@ static int virtual_pick(struct pl_poller *self, const struct pl_ready *ready,
   struct pl__world *world = world_of(self);
   pl__question(world, "which event is next");
   for (int i = 0; i < count; i++)
-    pl__option(world, "%s", name_of(world, &ready[i]));
-  if (woken) pl__option(world, "wake-ups");
+    offer(world, (unsigned)i, &ready[i]);
+  if (woken) pl__option(world, (unsigned)count, "wake-ups");
   return (int)pl__answer(world);
 }
 
@@ -241,6 +276,89 @@ static const struct pl_poller_ops virtual_ops = {.name = "virtual",
                                                  .wake = virtual_wake,
                                                  .destroy = virtual_destroy,
                                                  .pick = virtual_pick};
+
+/* ---------------------------------------------------------------------- */
+/* Orders that are nobody's promise                                       */
+
+struct pl_link *pl__any_turn(struct pl_loop *loop, struct pl_link *list) {
+  struct pl__world *world = world_of(loop->poller);
+  pl__question(world, "whose turn is it");
+  unsigned place = 0;
+  for (struct pl_link *link = list->next; link != list; link = link->next) {
+    const void *arg = PL__OWNER(link, struct pl_object, link)->arg;
+    if (!pl__is_double(world, pl__digest(world, arg)))
+      pl__option(world, place, "%s", pl__label(world, arg));
+    place++;
+  }
+  struct pl_link *link = list->next;
+  for (unsigned turn = pl__answer(world); turn > 0; turn--)
+    link = link->next;
+  return link;
+}
+
+/* Takes the one whose turn it is out of the chain. */
+static struct pl_object *any_of_chain(struct pl__world *world,
+                                      struct pl_link **first) {
+  pl__question(world, "what is closed first");
+  unsigned place = 0;
+  for (struct pl_link *link = *first; link != NULL; link = link->next) {
+    const void *arg = PL__OWNER(link, struct pl_object, link)->arg;
+    if (!pl__is_double(world, pl__digest(world, arg)))
+      pl__option(world, place, "%s", pl__label(world, arg));
+    place++;
+  }
+  struct pl_link **at = first;
+  for (unsigned turn = pl__answer(world); turn > 0; turn--)
+    at = &(*at)->next;
+  struct pl_link *link = *at;
+  *at = link->next;
+  return PL__OWNER(link, struct pl_object, link);
+}
+
+struct pl_object *pl__any_closing(struct pl_loop *loop,
+                                  struct pl_object *first) {
+  struct pl__world *world = world_of(loop->poller);
+  struct pl_link *left = first == NULL ? NULL : &first->link;
+  struct pl_object *handle = NULL;
+  struct pl_link *end = NULL;
+  while (left != NULL) {
+    struct pl_object *next = any_of_chain(world, &left);
+    if (end == NULL)
+      handle = next;
+    else
+      end->next = &next->link;
+    end = &next->link;
+    end->next = NULL;
+  }
+  return handle;
+}
+
+/* A signal that was raised again before it was delivered may be one with it;
+ * different signals have no order. */
+ssize_t pl__any_signals(struct pl_loop *loop, unsigned char *signums,
+                        ssize_t count) {
+  struct pl__world *world = world_of(loop->poller);
+  for (ssize_t i = 0; i < count; i++) {
+    pl__question(world, "which signal is next");
+    for (ssize_t k = i; k < count; k++)
+      if (!pl__is_double(world, signums[k]))
+        pl__option(world, (unsigned)k, "%d", signums[k]);
+    ssize_t k = (ssize_t)pl__answer(world);
+    unsigned char signum = signums[k];
+    signums[k] = signums[i];
+    signums[i] = signum;
+    if (i == 0 || signums[i - 1] != signum) continue;
+    pl__question(world, "a signal raised again is");
+    pl__option(world, 0, "delivered again");
+    pl__option(world, 1, "one with the first");
+    if (pl__answer(world) == 0) continue;
+    for (k = i; k + 1 < count; k++)
+      signums[k] = signums[k + 1];
+    count--;
+    i--;
+  }
+  return count;
+}
 
 /* ---------------------------------------------------------------------- */
 /* The loop                                                               */
@@ -266,11 +384,13 @@ int pl_virtual_loop_init(struct pl_loop *loop,
         .pool_threads = world->config.threads};
     error = pl_loop_init(loop, &settings);
   }
-  if (error == 0)
-    world->loop = loop;
-  else
+  if (error != 0) {
     virtual_destroy(&world->poller);
-  return error;
+    return error;
+  }
+  world->loop = loop;
+  loop->any_order = config->any_order != 0;
+  return 0;
 }
 
 uint64_t pl_virtual_ns(const struct pl_loop *loop) {
@@ -279,8 +399,5 @@ uint64_t pl_virtual_ns(const struct pl_loop *loop) {
 
 void pl_virtual_pass(struct pl_loop *loop, uint64_t ms) {
   struct pl__world *world = world_of(loop->poller);
-  if (ms == 0) return;
   move_to(world, world->now + ms);
-  world->passes++;
-  world->passed = world->now;
 }

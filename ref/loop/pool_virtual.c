@@ -56,22 +56,14 @@ bool pl__job_may_end(const struct pl__world *world, size_t place) {
          place < world->config.threads;
 }
 
-/* The thread was busy for a while, after the submission. */
-static bool was_passed(const struct pl__world *world,
-                       const struct pl__job *job, uint64_t moment) {
-  return world->passes > job->passes && moment <= world->passed;
-}
-
-static bool is_late(const struct pl__world *world, const struct pl__job *job,
-                    uint64_t moment) {
-  return was_passed(world, job, moment) ||
-         moment + world->config.late_ms <= world->now;
+static bool is_late(const struct pl__world *world, uint64_t moment) {
+  return moment + world->config.late_ms <= world->now;
 }
 
 bool pl__jobs_must_end(const struct pl__world *world) {
   for (size_t i = 0; i < world->count; i++)
     if (pl__job_may_end(world, i) &&
-        is_late(world, &world->jobs[i], world->jobs[i].ends))
+        is_late(world, world->jobs[i].ends))
       return true;
   return false;
 }
@@ -86,18 +78,26 @@ uint64_t pl__jobs_next(const struct pl__world *world) {
   return next;
 }
 
-void pl__jobs_options(struct pl__world *world) {
-  for (size_t i = 0; i < world->count; i++)
-    if (pl__job_may_end(world, i))
-      pl__option(world, "%s (request %llu) ends",
-                 pl__label(world, world->jobs[i].work->head.arg),
-                 (unsigned long long)world->jobs[i].number);
+static uint64_t digest_job(const struct pl__world *world,
+                           const struct pl__job *job) {
+  uint64_t digest = pl__digest(world, job->work->head.arg);
+  return pl__mix(digest, job->ends << 1 | job->taken);
 }
 
-void pl__job_end(struct pl__world *world, unsigned n) {
-  size_t place = 0;
-  while (!pl__job_may_end(world, place) || n-- > 0)
-    place++;
+/* Of jobs that cannot be told apart one is enough. */
+void pl__jobs_options(struct pl__world *world, unsigned base) {
+  for (size_t i = 0; i < world->count; i++) {
+    const struct pl__job *job = &world->jobs[i];
+    if (!pl__job_may_end(world, i)) continue;
+    uint64_t key = pl__mix(pl__digest(world, job->work->head.arg), job->ends);
+    if (pl__is_double(world, key)) continue;
+    pl__option(world, base + (unsigned)i, "%s ends (request %llu)",
+               pl__label(world, job->work->head.arg),
+               (unsigned long long)job->number);
+  }
+}
+
+void pl__job_end(struct pl__world *world, size_t place) {
   while (!world->jobs[place].taken)
     take_next(world);
   struct pl_work *work = world->jobs[place].work;
@@ -108,18 +108,8 @@ void pl__job_end(struct pl__world *world, unsigned n) {
 
 uint64_t pl__jobs_digest(const struct pl__world *world) {
   uint64_t digest = world->count;
-  for (size_t i = 0; i < world->count; i++) {
-    const struct pl__job *job = &world->jobs[i];
-    uint64_t what = world->config.digest == NULL
-                        ? job->number
-                        : world->config.digest(world->config.self,
-                                               job->work->head.arg);
-    digest = pl__mix(digest, what);
-    digest = pl__mix(digest, job->ends << 2 |
-                                 (uint64_t)was_passed(world, job, job->ends)
-                                     << 1 |
-                                 job->taken);
-  }
+  for (size_t i = 0; i < world->count; i++)
+    digest = pl__mix(digest, digest_job(world, &world->jobs[i]));
   return digest;
 }
 
@@ -149,8 +139,7 @@ static int virtual_push(struct pl_pool *self, struct pl_work *work) {
   struct pl__job *job = &world->jobs[world->count++];
   *job = (struct pl__job){.work = work,
                           .number = ++world->submitted,
-                          .submitted = world->now,
-                          .passes = world->passes};
+                          .submitted = world->now};
   if (config->duration_ms != NULL)
     job->takes = config->duration_ms(config->self, work->head.arg);
   plan_job(world, job, world->plan);
@@ -169,7 +158,7 @@ static size_t place_of(const struct pl__world *world,
 /* Lets one of the jobs that may have ended do so. */
 static void end_one(struct pl__world *world) {
   pl__question(world, "what ends");
-  pl__jobs_options(world);
+  pl__jobs_options(world, 0);
   pl__job_end(world, pl__answer(world));
 }
 
@@ -188,24 +177,43 @@ static void begin(struct pl__world *world, const struct pl_work *work) {
 static bool has_begun(struct pl__world *world, const struct pl__job *job) {
   if (job->taken) return true;
   if (job->begins > world->now) return false;
-  if (is_late(world, job, job->begins)) return true;
+  if (is_late(world, job->begins)) return true;
   pl__question(world, "cancelling");
-  pl__option(world, "%s (request %llu) waits",
+  pl__option(world, false, "%s waits (request %llu)",
              pl__label(world, job->work->head.arg),
              (unsigned long long)job->number);
-  pl__option(world, "it has begun");
+  pl__option(world, true, "it has begun");
   return pl__answer(world) != 0;
+}
+
+/* What is in front of a request that still waits may have ended before the
+ * request is cancelled, and is then reported before it. */
+static void end_some_before(struct pl__world *world,
+                            const struct pl_work *work) {
+  enum { NOTHING = 0, PLACE = 1 };
+  for (;;) {
+    size_t all = world->count;
+    size_t place = place_of(world, work);
+    pl__question(world, "what has ended before");
+    pl__option(world, NOTHING, "nothing more");
+    world->count = place;
+    pl__jobs_options(world, PLACE);
+    world->count = all;
+    unsigned answer = pl__answer(world);
+    if (answer == NOTHING) return;
+    pl__job_end(world, answer - PLACE);
+  }
 }
 
 static int virtual_withdraw(struct pl_pool *self, struct pl_work *work) {
   struct pl__world *world = world_of(self);
-  size_t place = place_of(world, work);
-  if (place == world->count) return 0;
-  if (has_begun(world, &world->jobs[place])) {
+  if (place_of(world, work) == world->count) return 0;
+  if (has_begun(world, &world->jobs[place_of(world, work)])) {
     begin(world, work);
     return 0;
   }
-  remove_job(world, place);
+  end_some_before(world, work);
+  remove_job(world, place_of(world, work));
   plan_all(world);
   work->head.word = PL__WORK_TAKEN;
   return 1;

@@ -223,7 +223,8 @@ static void deliver(struct pl_loop *loop, uint32_t signum) {
   struct pl_link batch;
   pl__list_move(list, &batch);
   while (!pl__list_empty(&batch)) {
-    struct pl_object *head = PL__OWNER(batch.next, struct pl_object, link);
+    struct pl_object *head =
+        PL__OWNER(pl__turn(loop, &batch), struct pl_object, link);
     pl__list_cut(&head->link);
     pl__list_append(list, &head->link);
     if (head->word == signum) pl__call(loop, head, (int)signum);
@@ -238,7 +239,9 @@ void pl__run_signals(struct pl_loop *loop) {
   for (;;) {
     ssize_t count = read(signals->read_end, bytes, sizeof bytes);
     if (count < 0 && errno == EINTR) continue;
-    for (ssize_t i = 0; i < count; i++)
+    ssize_t kept = count;
+    if (loop->any_order) kept = pl__any_signals(loop, bytes, count);
+    for (ssize_t i = 0; i < kept; i++)
       deliver(loop, bytes[i]);
     if (count < (ssize_t)sizeof bytes) return;
   }

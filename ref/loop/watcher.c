@@ -34,7 +34,8 @@ void pl__run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
   struct pl_link batch;
   pl__list_move(list, &batch);
   while (!pl__list_empty(&batch)) {
-    struct pl_object *head = PL__OWNER(batch.next, struct pl_object, link);
+    struct pl_object *head =
+        PL__OWNER(pl__turn(loop, &batch), struct pl_object, link);
     pl__list_cut(&head->link);
     pl__list_append(list, &head->link);
     pl__call(loop, head, 0);

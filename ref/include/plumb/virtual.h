@@ -12,12 +12,14 @@
  *  - Readiness. Descriptors of this process, and signals to it, are ready when
  *    they are; which of the ready ones is served first is asked.
  *  - The pool. Jobs are begun in the order of their submission, by as many
- *    threads as there are, and take the time that `duration_ms` says, or up to
- *    `late_ms` more. Which of those that may have ended have, in which order,
- *    is asked whenever the loop looks; whether one has begun, when it is
- *    cancelled. Once pl_virtual_pass() has returned, everything that could
- *    have begun or ended by then has. A job runs when it ends, on the loop's
- *    thread.
+ *    threads as there are, and take the time that `duration_ms` says. Each may
+ *    begin, and end, up to `late_ms` late. Which of those that may have ended have, in which order,
+ *    is asked whenever the loop looks or a request is cancelled, and so is
+ *    whether that one has begun. A job runs when it ends, on the loop's thread.
+ *  - Order. With `any_order` the order in which the loop calls idle, prepare,
+ *    check and async handles, the handles of a signal, and close callbacks of
+ *    one phase is asked too, and how many of several deliveries of a signal
+ *    become one; without it, it is the loop's own.
  *  - A loop that turns 64 times without time passing has taken a millisecond.
  *
  * Invariant: with the same answers a loop does the same.
@@ -46,6 +48,7 @@ struct pl_virtual_config {
   unsigned threads;
   unsigned slack_ms;
   unsigned late_ms;
+  int any_order;
   void *self; /* the first argument of all that follow */
   /* Answers with less than `options`, which is at least 2. `what` names the
    * question and the options: "question: first|second". Borrowed during the
@@ -56,7 +59,8 @@ struct pl_virtual_config {
   enum pl_virtual_seen (*seen)(void *self, uint64_t state);
   /* How long a job or stat request blocks its thread. */
   uint64_t (*duration_ms)(void *self, const void *arg);
-  /* A digest of what an object's callback will do. */
+  /* A digest of what an object's callback will do; NULL: all are different.
+   * Of objects with one digest only one is offered at a time. */
   uint64_t (*digest)(void *self, const void *arg);
   /* What an object is called in a question; valid until the next call. */
   const char *(*label)(void *self, const void *arg);
@@ -65,7 +69,8 @@ struct pl_virtual_config {
 /*
  * Makes a loop in `loop` whose world is virtual; everything else about it is as
  * pl_loop_init() says. When nothing can happen any more pl_loop_run() returns
- * PL_EDEADLK instead of sleeping for ever.
+ * PL_EDEADLK instead of sleeping for ever, and PL_ENOSPC when a question had
+ * more than 256 options.
  * Errors: PL_ENOMEM.
  */
 int pl_virtual_loop_init(struct pl_loop *loop,
