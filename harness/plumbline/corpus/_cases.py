@@ -68,6 +68,7 @@ class Case:
     by_trait: tuple[tuple[str, IR], ...]
     evidence: Mapping[str, Mapping[str, int]]
     disputed: Mapping[str, str] | None
+    explore: Mapping[str, str] | None
     file: str
     line: int
 
@@ -97,6 +98,7 @@ class Case:
             ],
             "evidence": dict(self.evidence),
             "disputed": dict(self.disputed) if self.disputed else None,
+            **({"explore": dict(self.explore)} if self.explore else {}),
             "source": {"file": self.file, "line": self.line},
             "hash": hashlib.sha256(self.id.encode()).hexdigest()[:16],
         }
@@ -324,10 +326,12 @@ class _OneCase:
             by_trait=by_trait,
             evidence=_mapping(case.get("evidence")),
             disputed=_mapping(case.get("disputed")) or None,
+            explore=_mapping(case.get("explore")) or None,
             file=self.file,
             line=self.raw.line,
         )
         self.check_traits(case, result)
+        self.check_explore(case, result)
         if self.problems.error_count() > before:
             return None
         check_agreement(self.problems, case, result, facts, mentioned)
@@ -486,6 +490,17 @@ class _OneCase:
             self.add(self.line_at(case, "rule"), f"the rule {rule.id} belongs "
                      f"to the trait `{rule.trait}`, which this case does not "
                      "name", f"write `traits: [{rule.trait}]`")
+
+    def check_explore(self, case: Map, made: Case) -> None:
+        if made.explore is None:
+            return
+        line = self.line_at(case, "explore")
+        if len(made.explore) != 1:
+            self.add(line, "`explore` says one thing", "write `skip: reason` "
+                     "or `subset: reason`")
+        if made.runs == 1:
+            self.add(line, "`explore` is for litmus tests, and this case has "
+                     "a single run", "remove it, or write `runs: 10`")
 
     def files(self, case: Map) -> dict[str, str]:
         raw = case.get("files")

@@ -153,6 +153,18 @@ def _frame(program: Schema, pattern: Schema) -> Schema:
                     "reason": {"type": "string", "minLength": 1},
                 },
             },
+            "explore": {
+                "description": "`skip: reason` keeps a litmus test from being "
+                "held against all that the reference can do, `subset: reason` "
+                "lets it allow more",
+                "type": "object",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "properties": {
+                    "skip": {"type": "string", "minLength": 1},
+                    "subset": {"type": "string", "minLength": 1},
+                },
+            },
         },
     }
     return {

@@ -93,6 +93,21 @@ WRONG = [
         "4: `collections` must be a mapping, not 3"]),
     ("disputed without a link", "disputed: {reason: x}\n" + BODY, [
         "4: `disputed` has no key `link`; write `link: ...`"]),
+    ("explore for nothing", "runs: 2\nexplore: {}\n" + BODY, [
+        "5: `explore` is empty; `skip: reason` keeps a litmus test from being "
+        "held against all that the reference can do, `subset: reason` lets it "
+        "allow more"]),
+    ("explore with a wrong key", "runs: 2\nexplore: {only: x}\n" + BODY, [
+        "5: unknown key `only`; known: `skip` or `subset`"]),
+    ("explore without a reason", "runs: 2\nexplore: {skip: ''}\n" + BODY, [
+        "5: `skip` is empty; write one item at least"]),
+    ("explore with two answers",
+     "runs: 2\nexplore: {skip: x, subset: y}\n" + BODY, [
+         "5: `explore` says one thing; write `skip: reason` or `subset: "
+         "reason`"]),
+    ("explore of a single run", "explore: {subset: x}\n" + BODY, [
+        "4: `explore` is for litmus tests, and this case has a single run; "
+        "remove it, or write `runs: 10`"]),
     ("matrix without values", "matrix: {k: []}\n" + BODY, [
         "4: `k` is empty; write one item at least"]),
     ("matrix of lists", "matrix: {k: [[a]]}\n" + BODY, [
@@ -308,9 +323,12 @@ cases:
   - {id: b, program: [{log: x}], expect: [x], runs: 1, pool: 4, timeout: 9,
      needs: [loop.fs], env: {A: b}, files: {d/f: "{x}"}, claim: So it is,
      evidence: {rounds: {min: 2}}, disputed: {link: l, reason: r}}
+  - {id: c, program: [{log: x}], expect: [x], explore: {subset: Others may}}
 """)
     assert problems.found == []
-    first, second = (case.record() for case in cases)
+    first, second, third = (case.record() for case in cases)
+    assert "explore" not in first
+    assert third["explore"] == {"subset": "Others may"}
     assert (first["rule"], first["level"]) == ("LOOP-A-1", "MUST")
     assert (first["isolation"], first["pool"], first["runs"]) == (
         "process", 2, 3)
