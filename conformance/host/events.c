@@ -12,9 +12,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Histories that recorded other values lead to other traces, whatever comes. */
+static void note_value(struct run *run, const char *value, size_t length) {
+  if (!run->explore) return;
+  uint64_t digest = length;
+  for (size_t i = 0; i < length; i++) {
+    digest = (digest ^ (unsigned char)value[i]) * UINT64_C(0x9e3779b97f4a7c15);
+    digest ^= digest >> 29;
+  }
+  run_note(run, digest);
+}
+
 static void emit(struct run *run, const struct op *op, const char *value,
                  size_t length) {
   int err = trace_event(run->trace, op->label, op->label_length, value, length);
+  note_value(run, value, length);
   if (err == -EOVERFLOW)
     run_fail(run, op, "more than %d events: the program does not end",
              (int)run->trace->count);

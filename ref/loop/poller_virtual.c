@@ -141,8 +141,10 @@ static uint64_t digest_of(const struct pl__world *world) {
   digest = pl__mix(digest, loop->timeouts.timer.order);
   digest = pl__mix(digest, pl__jobs_digest(world));
   for (const struct pl_work *work = atomic_load(&world->loop->done);
-       work != NULL; work = work->below)
+       work != NULL; work = work->below) {
     digest = pl__mix(digest, pl__digest(world, work->head.arg));
+    digest = pl__mix(digest, (uint64_t)work->status);
+  }
   return digest;
 }
 
