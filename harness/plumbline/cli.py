@@ -28,6 +28,8 @@ _COMMANDS = {
     "run": ("run", "Judge implementations and show where they differ."),
     "list": ("list", "List cases, rules, operations or implementations."),
     "explain": ("explain", "Explain a case, rule, operation or trait."),
+    "explain-latency": (
+        "explain_latency", "Name the callbacks that held a loop."),
     "report": ("report", "Write the HTML report of earlier results."),
     "runtimes": ("runtimes", "List, add and remove pinned runtimes."),
     "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),

@@ -11,6 +11,7 @@
     ├── ResultsError          a results file that must not be believed
     ├── ExpectationsError     conformance/expectations/*.yaml
     ├── MutantError           a mutant that does not apply or compile
+    ├── ProfileError          a .cpuprofile that cannot be read
     └── ReportError           the report cannot be written
     Interrupted               Ctrl-C or SIGTERM, exit status 130
 
@@ -28,6 +29,7 @@ __all__ = [
     "Interrupted",
     "MutantError",
     "PlumblineError",
+    "ProfileError",
     "RegistryError",
     "ReportError",
     "ResultsError",
@@ -91,6 +93,10 @@ class ExpectationsError(PlumblineError):
 
 class MutantError(PlumblineError):
     """A mutant that does not apply, does not compile, or is ill written."""
+
+
+class ProfileError(PlumblineError):
+    """A .cpuprofile that is truncated, too large or of another shape."""
 
 
 class ReportError(PlumblineError):
