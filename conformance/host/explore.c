@@ -26,8 +26,11 @@
 #include "memory.h"
 #include "run.h"
 
-const struct explore_limits explore_defaults = {
-    .runs = 300000, .choices = 4000, .slack_ms = 2, .late_ms = 10};
+const struct explore_limits explore_defaults = {.runs = 300000,
+                                                .choices = 4000,
+                                                .turns = 100000,
+                                                .slack_ms = 2,
+                                                .late_ms = 10};
 
 struct step {
   uint32_t question;
@@ -48,9 +51,10 @@ struct explorer {
   struct step *path;
   size_t depth, given, room;
   uint32_t place;
-  uint64_t last; /* the state of the last poll phase of this run */
-  bool linked;   /* the place was filled by a state seen before */
-  bool too_deep;
+  uint64_t last;        /* the state of the last poll phase of this run */
+  bool linked;          /* the place was filled by a state seen before */
+  size_t turns;         /* poll phases of this run */
+  bool too_deep;        /* too many questions, or turns */
   struct state *states; /* open addressing */
   size_t state_room;
   char label[96];
@@ -65,14 +69,19 @@ static unsigned repeat_answer(struct explorer *explorer) {
   return step->answer;
 }
 
+/* The run is too long; what follows is only cleaning up. */
+static void give_up(struct explorer *explorer) {
+  explorer->too_deep = true;
+  explorer->run.silent = true;
+  explorer->run.library->loop.stop(explorer->run.loop);
+}
+
 static unsigned on_choose(void *self, const char *what, unsigned options) {
   struct explorer *explorer = self;
   if (explorer->run.silent) return 0; /* cleaning up */
   if (explorer->depth < explorer->given) return repeat_answer(explorer);
   if (explorer->depth == explorer->limits->choices) {
-    explorer->too_deep = true;
-    explorer->run.silent = true;
-    explorer->run.library->loop.stop(explorer->run.loop);
+    give_up(explorer);
     return 0;
   }
   if (explorer->depth == explorer->room) {
@@ -129,6 +138,10 @@ static enum pl_seen look_up(struct explorer *explorer, uint64_t digest) {
 static enum pl_seen on_seen(void *self, uint64_t state) {
   struct explorer *explorer = self;
   if (explorer->run.silent) return PL_SEEN_NEW;
+  if (explorer->turns++ == explorer->limits->turns) {
+    give_up(explorer);
+    return PL_SEEN_NEW;
+  }
   uint64_t digest =
       (state ^ explorer->run.history) * UINT64_C(0x9e3779b97f4a7c15) | 1;
   if (digest == explorer->last) return PL_SEEN_SAME;
@@ -238,6 +251,7 @@ static bool replay(struct explorer *explorer,
   explorer->depth = 0;
   explorer->place = DECISIONS_ROOT;
   explorer->last = 0;
+  explorer->turns = 0;
   explorer->linked = false;
   text_clear(&explorer->trace.text);
   explorer->trace.count = 0;
@@ -285,9 +299,9 @@ static enum explored all_runs(struct explorer *explorer,
     }
     if (explorer->too_deep) {
       snprintf(found->message, sizeof found->message,
-               "a run with more than %zu choices: does the program end? see "
-               "--max-choices",
-               limits->choices);
+               "a run with more than %zu choices or %zu turns of the loop: "
+               "does the program end? see --max-choices",
+               limits->choices, limits->turns);
       return EXPLORED_PART;
     }
   } while (next_path(explorer));

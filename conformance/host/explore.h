@@ -12,12 +12,13 @@
 #include "library.h"
 #include "program.h"
 
-/* What is appended to the trace of a loop that sleeps for ever. */
-#define EXPLORE_STUCK "\"sleeps-for-ever\""
+/* What is appended to the trace of a loop that sleeps or turns for ever. */
+#define EXPLORE_STUCK "\"never-ends\""
 
 struct explore_limits {
   size_t runs;       /* replays */
   size_t choices;    /* questions within one run */
+  size_t turns;      /* poll phases within one run */
   unsigned slack_ms; /* time that may pass unasked in a run, in all */
   unsigned late_ms;  /* how late a job may begin, and end */
   bool any_order;    /* also orders that are only usual (provider.h) */

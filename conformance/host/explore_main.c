@@ -9,6 +9,7 @@
  */
 #include "explore.h"
 #include "litmus.h"
+#include "oracle.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,7 +27,7 @@ struct arguments {
   const char *provider, *corpus, *id, *dir;
   struct pl_selection selection;
   struct explore_limits limits;
-  bool check, all, json, verbose;
+  bool check, all, json, verbose, serve;
   char *include[64];
 };
 
@@ -35,6 +36,7 @@ static int usage(FILE *out) {
       "usage: plumb-explore LIB.so [options] < program.json\n"
       "       plumb-explore LIB.so --corpus FILE --case ID [options]\n"
       "       plumb-explore LIB.so --corpus FILE --check [--select GLOB]...\n"
+      "       plumb-explore LIB.so --serve [options]\n"
       "\n"
       "Runs a program again and again on the provider's virtual loop, with\n"
       "every choice of what happens: how much time passes, which requests end\n"
@@ -47,6 +49,7 @@ static int usage(FILE *out) {
       "  --all              also cases with a single run\n"
       "  --select GLOB      only those cases (may be given again)\n"
       "  --verbose          a line for each case\n"
+      "  --serve            one program a line in, its traces a line out\n"
       "  --json             one JSON object\n"
       "  --dir DIR          where the program's relative paths begin (.)\n"
       "  --max-runs N       give up after so many replays (300000)\n"
@@ -93,6 +96,7 @@ enum flag {
   OPT_SLACK,
   OPT_LATE,
   OPT_ANY_ORDER,
+  OPT_SERVE,
   OPT_HELP
 };
 
@@ -109,6 +113,7 @@ static const struct option known[] = {
     {"max-choices", required_argument, NULL, OPT_CHOICES},
     {"slack", required_argument, NULL, OPT_SLACK},
     {"late", required_argument, NULL, OPT_LATE},
+    {"serve", no_argument, NULL, OPT_SERVE},
     {"any-order", no_argument, NULL, OPT_ANY_ORDER},
     {"help", no_argument, NULL, OPT_HELP},
     {0}};
@@ -148,6 +153,8 @@ static bool read_option(struct arguments *arguments, int option) {
     return arguments->verbose = true;
   case OPT_ANY_ORDER:
     return arguments->limits.any_order = true;
+  case OPT_SERVE:
+    return arguments->serve = true;
   case OPT_SELECT:
     if (arguments->selection.includes == room) return false;
     arguments->include[arguments->selection.includes++] = optarg;
@@ -400,7 +407,11 @@ int main(int argc, char **argv) {
     fprintf(stderr, "plumb-explore: %s\n", message);
     return BROKEN;
   }
-  if (arguments.check || arguments.id)
+  if (arguments.serve)
+    status = oracle_serve(&library, &arguments.limits, stdin, stdout) == 0
+                 ? FINE
+                 : BROKEN;
+  else if (arguments.check || arguments.id)
     status = use_corpus(&arguments, &library);
   else
     status = explore_input(&arguments, &library);
