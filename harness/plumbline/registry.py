@@ -39,7 +39,8 @@ __all__ = [
 
 _VERSION = re.compile(r"(\d+(?:\.\d+)*(?:-[0-9A-Za-z.]+)?)")
 _KEYS = {
-    "title", "provider", "adapter", "executables", "version", "env", "npm",
+    "title", "provider", "package", "adapter", "executables", "runtime",
+    "version", "env", "npm",
 }
 
 
@@ -58,8 +59,12 @@ class Entry:
     name: str
     title: str
     provider: str | None = None
+    # The Debian package without which the provider is not built.
+    package: str | None = None
     adapter: tuple[str, ...] = ()
     executables: tuple[str, ...] = ()
+    # The entry whose pinned versions this implementation lives in.
+    runtime: str | None = None
     version: tuple[str, ...] = ("--version",)
     env: Mapping[str, str] = field(default_factory=dict)
     npm: Npm | None = None
@@ -143,6 +148,12 @@ class Registry:
                     f"{name} is built here and has one version only",
                     remedy=f"write '{name}'",
                 )
+            if not self.is_built(entry):
+                raise RegistryError(
+                    f"{name} was not built: {entry.package} was missing",
+                    remedy=f"install the Debian package '{entry.package}', "
+                    "delete the build folder and run again",
+                )
             return self._provided(entry, spec)
         found = self.found(entry)
         fitting = [t for t in found if matches_version(t.version, wanted)
@@ -152,7 +163,8 @@ class Registry:
             also = f" (found: {have})" if have else ""
             raise RegistryError(
                 f"{spec} is not here: neither in PATH nor in .runtimes{also}",
-                remedy=f"install it with:  plumbline runtimes add {spec}",
+                remedy="install it with:  plumbline runtimes add "
+                f"{entry.runtime or spec}",
             )
         if not wanted:
             return fitting[0]
@@ -164,10 +176,18 @@ class Registry:
         targets: list[Target] = []
         for entry in self.entries.values():
             if entry.provider is not None:
-                targets.append(self._provided(entry, entry.name))
+                if self.is_built(entry):
+                    targets.append(self._provided(entry, entry.name))
             else:
                 targets.extend(self.found(entry))
         return targets
+
+    def is_built(self, entry: Entry) -> bool:
+        """False where a provider could not be built for want of a package;
+        one that needs none is always taken to be there."""
+        return entry.package is None or entry.provider is None or (
+            self.places.build / entry.provider
+        ).exists()
 
     def found(self, entry: Entry) -> list[Target]:
         """Every version that is here: the one in PATH first, then the pinned
@@ -181,11 +201,23 @@ class Registry:
                     self._started(entry, entry.name, version, Path(where))
                 )
                 break
-        for version, path in self.pinned(entry.name):
+        for version, path in self._pinned_of(entry):
             if all(version != target.version for target in targets):
                 spec = f"{entry.name}@{version}"
                 targets.append(self._started(entry, spec, version, path))
         return targets
+
+    def _pinned_of(self, entry: Entry) -> list[tuple[str, Path]]:
+        """The same for what lives in another runtime: its versions are its
+        own, and only the executable knows them."""
+        if entry.runtime is None:
+            return self.pinned(entry.name)
+        pairs: list[tuple[str, Path]] = []
+        for _, path in self.pinned(entry.runtime):
+            version = _version_of(entry, path)
+            if version is not None:
+                pairs.append((version, path))
+        return pairs
 
     def pinned(self, name: str) -> list[tuple[str, Path]]:
         """The versions in .runtimes/, newest first, with their executables."""
@@ -209,7 +241,11 @@ class Registry:
     def _started(
         self, entry: Entry, spec: str, version: str, path: Path
     ) -> Target:
-        words = {"{exe}": str(path), "{root}": str(self.places.root)}
+        words = {
+            "{exe}": str(path),
+            "{root}": str(self.places.root),
+            "{build}": str(self.places.build),
+        }
 
         def fill(word: str) -> str:
             for key, value in words.items():
@@ -313,13 +349,18 @@ def _entry(name: str, value: Any, place: str) -> Entry:
     npm = value.get("npm")
     if npm is not None and not isinstance(npm, dict):
         raise RegistryError("'npm' must be a mapping", place=at)
+    for key, beside in (("package", "provider"), ("runtime", "adapter")):
+        if key in value and beside not in value:
+            raise RegistryError(f"'{key}' belongs to '{beside}'", place=at)
     return Entry(
         name=name,
         title=str(value.get("title", name)),
         provider=value.get("provider"),
+        package=value.get("package"),
         adapter=_strings(value.get("adapter", []), "'adapter'", at),
         executables=_strings(value.get("executables", []), "'executables'",
                              at),
+        runtime=value.get("runtime"),
         version=_strings(value.get("version", ["--version"]), "'version'", at),
         env={str(k): str(v) for k, v in (value.get("env") or {}).items()},
         npm=Npm(
@@ -347,10 +388,14 @@ def read_registry(places: Places) -> Registry:
         raise RegistryError(
             "the mapping 'implementations' is missing", place=str(path)
         )
-    return Registry(
-        places,
-        {str(k): _entry(str(k), v, str(path)) for k, v in table.items()},
-    )
+    entries = {str(k): _entry(str(k), v, str(path)) for k, v in table.items()}
+    for entry in entries.values():
+        if entry.runtime is not None and entry.runtime not in entries:
+            raise RegistryError(
+                f"there is no runtime '{entry.runtime}'",
+                place=f"{path}: {entry.name}",
+            )
+    return Registry(places, entries)
 
 
 def _first_line(error: Exception) -> str:

@@ -32,10 +32,24 @@ implementations:
     env: {A: "1"}
 """
 
+# Something that lives in node and has versions of its own, and a provider
+# that is built where a package is there.
+GUESTS = """  guest:
+    adapter: ["{exe}", "{build}/guest.node"]
+    executables: [node]
+    runtime: node
+    version: [--guest]
+  optional:
+    provider: optional.so
+    package: optional-dev
+"""
 
-def _program(path: Path, version: str) -> None:
+
+def _program(path: Path, version: str, guest: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho v{version}\n")
+    path.write_text(f"""#!/bin/sh
+case $1 in --guest) echo {guest};; *) echo v{version};; esac
+""")
     path.chmod(0o755)
 
 
@@ -85,6 +99,48 @@ def test_everything_has_each_version_once(registry: Registry) -> None:
     found = [target.title for target in registry.everything()]
     assert found == ["ref", "node-20.1.0", "node-22.10.0", "node-22.9.0",
                      "node-12.8.1"]
+
+
+def _with_guests(registry: Registry) -> Registry:
+    """1.46 in PATH; 1.51.0 in node-22.9.0, 1.46.0 again in node-20.1.0; what
+    node-12.8.1 carries does not say, and neither does node-22.10.0."""
+    places = registry.places
+    with places.implementations.open("a") as file:
+        file.write(GUESTS)
+    _program(places.root / "bin/node", "20.1.0", "1.46.0")
+    for version, guest in (("22.9.0", "1.51.0"), ("20.1.0", "1.46.0")):
+        _program(places.runtimes / f"node-{version}/node", version, guest)
+    return read_registry(places)
+
+
+def test_a_guest_has_its_own_versions_in_its_runtimes_folders(
+    registry: Registry,
+) -> None:
+    """And each version once; its command may name a file of the build."""
+    registry = _with_guests(registry)
+    found = [target.title for target in registry.everything()]
+    assert [title for title in found if title.startswith("guest")] == [
+        "guest-1.46.0", "guest-1.51.0"
+    ]
+    target = registry.resolve("guest@1.51")
+    places = registry.places
+    assert target.command == (f"{places.runtimes}/node-22.9.0/node",
+                              f"{places.build}/guest.node")
+    with pytest.raises(RegistryError, match="runtimes add node$"):
+        registry.resolve("guest@1.30")
+
+
+def test_a_provider_without_its_package_is_left_out_and_told(
+    registry: Registry,
+) -> None:
+    """It is no fault that the build did not make it."""
+    registry = _with_guests(registry)
+    assert "optional" not in [t.name for t in registry.everything()]
+    with pytest.raises(RegistryError, match="'optional-dev'"):
+        registry.resolve("optional")
+    (registry.places.build / "optional.so").touch()
+    assert "optional" in [t.name for t in registry.everything()]
+    assert registry.resolve("optional").provider is not None
 
 
 def test_the_same_implementation_twice_is_one(registry: Registry) -> None:
@@ -160,6 +216,9 @@ def test_ones_own_provider_must_exist(tmp_path: Path) -> None:
     ("implementations: {a: {provider: x, adapter: [y]}}", "exactly one of"),
     ("implementations: {a: {provider: x, colour: red}}", "'colour'"),
     ("implementations: {a: {adapter: x}}", "list of strings"),
+    ("implementations: {a: {adapter: [x], package: p}}", "'package' belongs"),
+    ("implementations: {a: {provider: x, runtime: a}}", "'runtime' belongs"),
+    ("implementations: {a: {adapter: [x], runtime: b}}", "no runtime 'b'"),
 ])
 def test_a_wrong_registry_is_told(
     tmp_path: Path, text: str, told: str
@@ -178,7 +237,9 @@ def test_the_registry_of_this_checkout_is_right() -> None:
     """Its adapters exist, and its runtimes have a package per machine."""
     places = find_places()
     registry = read_registry(places)
-    assert {"ref", "libuv", "node", "bun", "deno"} <= set(registry.entries)
+    assert {
+        "ref", "libuv", "libev", "libuv-in-node", "node", "bun", "deno"
+    } <= set(registry.entries)
     for entry in registry.entries.values():
         for word in entry.adapter:
             path = word.replace("{root}", str(places.root))

@@ -107,7 +107,10 @@ def _implementations(places: Places) -> Iterable[tuple[str, str, str]]:
     registry = read_registry(places)
     for entry in registry.entries.values():
         if entry.provider is not None:
-            yield entry.name, entry.title, f"built here: {entry.provider}"
+            yield entry.name, entry.title, (
+                f"built here: {entry.provider}" if registry.is_built(entry)
+                else f"not built for want of the package {entry.package}"
+            )
             continue
         found = registry.found(entry)
         for target in found:
@@ -115,7 +118,7 @@ def _implementations(places: Places) -> Iterable[tuple[str, str, str]]:
                 f"{places.short(target.executable or places.root)}"
         if not found:
             yield entry.name, entry.title, "not found; install it with: " \
-                f"plumbline runtimes add {entry.name}"
+                f"plumbline runtimes add {entry.runtime or entry.name}"
 
 
 def _print(rows: Iterable[Sequence[str]]) -> None:
