@@ -14,18 +14,21 @@ from plumbline.mutants._judge import Verdict
 __all__ = ["print_matrix"]
 
 
-def _grid(verdicts: Sequence[Verdict]) -> Table:
+def _cases(verdicts: Sequence[Verdict]) -> list[str]:
+    return sorted({
+        case for v in verdicts for case in (*v.kills, *v.missed)
+    })
+
+
+def _grid(numbered: Sequence[tuple[int, Verdict]]) -> Table:
     """Cases that kill something against mutants, by their numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("killed by", no_wrap=True)
-    for number, _ in enumerate(verdicts, 1):
+    for number, _ in numbered:
         table.add_column(str(number), justify="right")
-    cases = sorted({
-        case for v in verdicts for case in (*v.kills, *v.missed)
-    })
-    for case in cases:
+    for case in _cases([verdict for _, verdict in numbered]):
         cells = []
-        for verdict in verdicts:
+        for _, verdict in numbered:
             named = case in verdict.mutant.killed_by
             if case in verdict.kills:
                 cells.append(Text("✗", "bold green" if named else "green"))
@@ -37,10 +40,24 @@ def _grid(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
+def _print_grids(console: Console, verdicts: Sequence[Verdict]) -> None:
+    """The matrix, in as many pieces as the width asks for; a piece has the
+    cases that kill one of its mutants."""
+    longest = max((len(case) for case in _cases(verdicts)), default=0)
+    column = len(str(len(verdicts))) + 1
+    fitting = max(1, (console.width - longest - 1) // column)
+    numbered = list(enumerate(verdicts, 1))
+    for start in range(0, len(numbered), fitting):
+        console.print()
+        console.print(_grid(numbered[start:start + fitting]))
+
+
 def print_matrix(console: Console, verdicts: Sequence[Verdict]) -> None:
     """Each mutant with what became of it, the matrix, and the count."""
     listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0),
                    show_header=False)
+    for wrapped in (False, False, False, True):
+        listed.add_column(no_wrap=not wrapped)
     for number, verdict in enumerate(verdicts, 1):
         state = Text("killed", "green")
         if not verdict.killed:
@@ -50,8 +67,7 @@ def print_matrix(console: Console, verdicts: Sequence[Verdict]) -> None:
         listed.add_row(str(number), verdict.mutant.id, state,
                        Text(verdict.mutant.why, "dim"))
     console.print(listed)
-    console.print()
-    console.print(_grid(verdicts))
+    _print_grids(console, verdicts)
     for verdict in verdicts:
         if verdict.missed:
             console.print(Text(
