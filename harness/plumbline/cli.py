@@ -34,6 +34,7 @@ _COMMANDS = {
     "runtimes": ("runtimes", "List, add and remove pinned runtimes."),
     "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),
     "bench": ("bench", "Run the benchmarks, or measure the suite itself."),
+    "fuzz": ("fuzz", "Hold random programs against the model."),
     "mutants": ("mutants", "Check that cases catch wrong references."),
     "test": ("test", "Run every test of the suite itself."),
 }

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""Runs one program on implementations and says who is outside the model.
+
+A trace that is not allowed has to come again, and the model, asked with a
+slower machine in mind, must still not know it: else it is counted as fleeting
+or slow. A crash, a time-out, a breach of the protocol or an error is never
+agreement; only a time-out has to come again.
+
+Invariant: the verdict on a program is reached once and remembered, so the
+shrinker sees one answer however racy the implementation is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from plumbline.fuzz._oracle import Allowed, Oracle, Undecided
+from plumbline.fuzz._raw import Program
+from plumbline.fuzz._session import Outcome, Session
+
+__all__ = ["Checker", "Evidence", "Finding"]
+
+_AGAIN = 6
+_MUST_COME = 2
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one implementation did with a program: outcome, how often."""
+
+    label: str
+    outcomes: tuple[tuple[Outcome, int], ...]
+    wrong: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A program on which somebody is outside the model."""
+
+    program: Program
+    allowed: Allowed
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def culprits(self) -> tuple[str, ...]:
+        return tuple(one.label for one in self.evidence if one.wrong)
+
+
+@dataclass
+class Checker:
+    """Holds programs against the model."""
+
+    sessions: Sequence[Session]
+    oracle: Oracle
+    runs: int
+    counts: Counter[str] = field(default_factory=Counter)
+    _known: dict[str, Finding | None] = field(default_factory=dict)
+
+    def check(self, program: Program) -> Finding | None:
+        """The finding, or None: agreement, or nothing was decided."""
+        key = json.dumps(program)
+        if key not in self._known:
+            self._known[key] = self._decide(program)
+        return self._known[key]
+
+    def _decide(self, program: Program) -> Finding | None:
+        try:
+            allowed = self.oracle.ask(program)
+        except Undecided as undecided:
+            self.counts[undecided.kind] += 1
+            return None
+        if allowed.traces == {()}:
+            self.counts["silent"] += 1
+            return None
+        self.counts["programs"] += 1
+        evidence = [
+            one for session in self.sessions
+            if (one := self._observe(session, program, allowed)) is not None
+        ]
+        if not any(one.wrong for one in evidence):
+            return None
+        return Finding(program, allowed, tuple(evidence))
+
+    def _observe(
+        self, session: Session, program: Program, allowed: Allowed
+    ) -> Evidence | None:
+        """Runs a program; None where it is not supported."""
+        outcomes: Counter[Outcome] = Counter()
+        wrong = False
+        for _ in range(self.runs if len(allowed.traces) > 1 else 1):
+            outcome = self._run(session, program)
+            if outcome.kind == "unsupported":
+                self.counts["unsupported"] += 1
+                return None
+            outcomes[outcome] += 1
+            if not _is_allowed(outcome, allowed):
+                wrong = self._confirm(session, program, allowed, outcomes)
+                break
+        self.counts[f"run {session.identity.label}"] += 1
+        return Evidence(session.identity.label,
+                        tuple(outcomes.most_common()), wrong)
+
+    def _run(self, session: Session, program: Program) -> Outcome:
+        self.counts["runs"] += 1
+        return session.run(program)
+
+    def _confirm(
+        self, session: Session, program: Program, allowed: Allowed,
+        outcomes: Counter[Outcome],
+    ) -> bool:
+        """Whether what was seen, and is not allowed, is to be believed."""
+        for _ in range(_AGAIN):
+            if _is_fatal(outcomes):
+                return True
+            if _wrong(outcomes, allowed) > _MUST_COME:
+                break
+            outcomes[self._run(session, program)] += 1
+        if _is_fatal(outcomes):
+            return True
+        if _wrong(outcomes, allowed) <= 1:
+            self.counts["fleeting"] += 1
+            return False
+        try:
+            wider = self.oracle.ask(program, wider=True)
+        except Undecided:
+            return _wrong(outcomes, allowed) > _MUST_COME
+        if _wrong(outcomes, wider) == 0:
+            self.counts["slow"] += 1
+            return False
+        return True
+
+
+def _is_allowed(outcome: Outcome, allowed: Allowed) -> bool:
+    return outcome.kind == "trace" and outcome.trace in allowed.traces
+
+
+def _wrong(outcomes: Mapping[Outcome, int], allowed: Allowed) -> int:
+    return sum(count for outcome, count in outcomes.items()
+               if not _is_allowed(outcome, allowed))
+
+
+def _is_fatal(outcomes: Mapping[Outcome, int]) -> bool:
+    return any(outcome.kind in ("crash", "protocol", "error")
+               for outcome in outcomes)
