@@ -42,6 +42,10 @@ extern "C" {
  */
 typedef void pl_callback(void *arg, int status);
 
+/* Bytes came from a stream. `data` is borrowed during the call; `length` 0 is
+ * the stream's end, and a negative one is an errno value: both come once. */
+typedef void pl_read_callback(void *arg, const void *data, ptrdiff_t length);
+
 /* What an object of the loop is. Storage for each: pl_loop_table.size(). */
 enum pl_kind {
   /* Handles: alive until closed with handle_close(). */
@@ -62,6 +66,11 @@ enum pl_kind {
   /* Requests: storage is free once the callback was called. */
   PL_KIND_WORK, /* a job on the thread pool */
   PL_KIND_STAT, /* fs.stat */
+
+  /* Later additions. */
+  PL_KIND_FILE_READ, /* request: a small file, read as a whole */
+  PL_KIND_STREAM,    /* handle: a connected socket or a pipe */
+  PL_KIND_WRITE,     /* request: bytes that go into a stream */
 
   PL_KIND_COUNT
 };
@@ -232,6 +241,24 @@ struct pl_loop_table {
   uint64_t (*time_ns)(const void *loop);
   /* Its thread is busy for so many milliseconds. */
   void (*time_pass)(void *loop, uint64_t ms);
+
+  /* -- files and streams: NULL where the implementation has none ------------ */
+
+  /* Reads the file at `path` into `buffer`; both are borrowed until the
+   * callback, whose status is how many bytes the file has. -EFBIG when they
+   * are more than `capacity`. */
+  int (*file_read)(void *request, const char *path, void *buffer,
+                   size_t capacity);
+  /* Gives a stream its descriptor, which is non-blocking and is borrowed until
+   * the close callback. */
+  int (*stream_open)(void *stream, int fd);
+  /* Calls back with what comes, until the end or an error. The argument is the
+   * stream's. */
+  int (*stream_read)(void *stream, pl_read_callback *callback);
+  /* Writes all of `data`, borrowed until the callback of `write`, which is
+   * never called before this returns. */
+  int (*stream_write)(void *stream, void *write, const void *data,
+                      size_t length);
 };
 
 /* What a provider hands out. Everything lives as long as the library. */

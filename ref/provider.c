@@ -161,6 +161,9 @@ static int ref_init(void *loop, enum pl_kind kind, void *object,
   case PL_KIND_STAT:
     pl_stat_init(loop, object, callback, arg);
     return 0;
+  case PL_KIND_FILE_READ:
+  case PL_KIND_STREAM:
+  case PL_KIND_WRITE:
   case PL_KIND_COUNT:
     break;
   }

@@ -31,7 +31,7 @@ const char *fixture_open(struct fixture *fixture, const struct library *library,
   const size_t step = alignof(max_align_t);
   struct pl_loop_options options = {.size = sizeof options};
   *fixture = (struct fixture){.table = table, .kind = kind, .count = count};
-  fixture->handles = kind <= PL_KIND_SIGNAL;
+  fixture->handles = is_handle(kind);
   fixture->stride = (sizeof(struct item) + step - 1) / step * step +
                     (table->size_of(kind) + step - 1) / step * step;
   fixture->loop = calloc(1, table->loop_size());
@@ -82,6 +82,7 @@ const char *fixture_close(struct fixture *fixture) {
 void fixture_begin(struct fixture *fixture) {
   fixture->fired = 0;
   fixture->disorder = false;
+  fixture->overtook = 0;
 }
 
 size_t fixture_counters(void *state, struct bench_counter *counters) {

@@ -34,7 +34,9 @@ struct fixture {
   enum pl_kind kind;
   bool handles;   /* the kind is closed */
   uint64_t fired; /* callbacks since fixture_begin() */
-  bool disorder;  /* a callback came in the wrong order */
+  bool disorder;  /* a callback came before one with a lesser key */
+  uint64_t overtook; /* callbacks that came before one of their own key and a
+                        lesser index */
   uint64_t last_key;
   uint32_t last_index;
 };
@@ -65,13 +67,20 @@ static inline void *item_storage(struct item *item) {
   return (unsigned char *)item + (sizeof *item + step - 1) / step * step;
 }
 
+/* Whether an object of that kind has to be ended. */
+static inline bool is_handle(enum pl_kind kind) {
+  return kind <= PL_KIND_SIGNAL || kind == PL_KIND_STREAM;
+}
+
 /* Counts a call and notes whether it came by (key, index). */
 static inline void item_in_order(struct item *item) {
   struct fixture *fixture = item->fixture;
-  if (fixture->fired++ &&
-      (item->key < fixture->last_key ||
-       (item->key == fixture->last_key && item->index < fixture->last_index)))
-    fixture->disorder = true;
+  if (fixture->fired++) {
+    if (item->key < fixture->last_key)
+      fixture->disorder = true;
+    else if (item->key == fixture->last_key && item->index < fixture->last_index)
+      fixture->overtook++;
+  }
   fixture->last_key = item->key;
   fixture->last_index = item->index;
 }
@@ -87,9 +96,15 @@ static inline uint64_t next_random(uint64_t *state, uint64_t most) {
 /* The benchmarks of the loop, NULL-terminated. */
 extern const struct bench *const loop_benchmarks[];
 
-extern const struct bench bench_timer_arm, bench_timer_fire, bench_timer_cancel,
-    bench_iteration, bench_async_wake, bench_async_coalesced,
-    bench_poll_ping_pong, bench_pool_jobs, bench_fs_stat, bench_immediate,
-    bench_tick, bench_microtask, bench_timeout_arm;
+extern const struct bench bench_timer_arm, bench_timer_arm_equal,
+    bench_timer_fire, bench_timer_fire_equal, bench_timer_fire_rearmed,
+    bench_timer_cancel, bench_timer_cancel_equal, bench_timer_rearm,
+    bench_timer_rearm_equal, bench_iteration, bench_iteration_asleep,
+    bench_async_wake, bench_async_coalesced, bench_async_among,
+    bench_async_sleeping, bench_poll_ping_pong, bench_stream_ping_pong,
+    bench_poll_stop_start, bench_poll_register, bench_poll_among,
+    bench_pool_jobs, bench_pool_short_jobs, bench_fs_stat, bench_fs_read,
+    bench_fs_read_job, bench_immediate, bench_tick, bench_microtask,
+    bench_timeout_arm;
 
 #endif

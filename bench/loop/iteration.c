@@ -2,23 +2,29 @@
 /*
  * iteration.c: what one turn of the loop costs when there is nothing to do.
  *
- * Invariant: an idle and a check handle are called once in every turn; with
- * fds:1 a poll handle watches a pipe in which nothing ever arrives.
+ * Invariants:
+ *  - "empty": an idle and a check handle are called once in every turn; with
+ *    fds:n so many poll handles watch eventfds in which nothing ever arrives.
+ *  - "wake-up": nothing is active but an async handle that nobody sends, so
+ *    nothing is called at all, and nothing but a wake-up can be ready.
  */
 #include "fixture.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { TURNS = 1000 };
+enum { TURNS = 1000, MOST_FDS = 100 };
 
-static const int64_t fds[] = {0, 1};
+static const int64_t fds[] = {0, 1, MOST_FDS};
 
 struct iteration {
   struct fixture idle; /* the loop and its idle handle */
-  void *check, *poll;  /* handles in the same loop */
+  void *check;         /* handles in the same loop */
+  void *polls[MOST_FDS];
+  int fds[MOST_FDS];
+  int64_t count;
   uint64_t checked, polled;
-  int pipe[2];
 };
 
 static uint64_t turns(int64_t value) {
@@ -53,6 +59,17 @@ static void *new_handle(const struct fixture *fixture, enum pl_kind kind,
   return handle;
 }
 
+static const char *start_poll(struct iteration *it, int64_t index) {
+  it->fds[index] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (it->fds[index] < 0) return "eventfd() failed";
+  void *poll = new_handle(&it->idle, PL_KIND_POLL, &it->polled);
+  it->polls[index] = poll;
+  if (!poll) return "a poll handle could not be made";
+  if (it->idle.table->poll_start(poll, it->fds[index], PL_POLL_READABLE) != 0)
+    return "a poll handle could not be started";
+  return NULL;
+}
+
 static const char *start_watchers(struct iteration *it, int64_t value) {
   const struct pl_loop_table *table = it->idle.table;
   it->check = new_handle(&it->idle, PL_KIND_CHECK, &it->checked);
@@ -60,24 +77,24 @@ static const char *start_watchers(struct iteration *it, int64_t value) {
   if (table->watcher_start(it->check) != 0 ||
       table->watcher_start(item_storage(fixture_item(&it->idle, 0))) != 0)
     return "a watcher could not be started";
-  if (value == 0) return NULL;
-  if (pipe(it->pipe) != 0) return "pipe() failed";
-  it->poll = new_handle(&it->idle, PL_KIND_POLL, &it->polled);
-  if (!it->poll) return "a poll handle could not be made";
-  if (table->poll_start(it->poll, it->pipe[0], PL_POLL_READABLE) != 0)
-    return "a poll handle could not be started";
+  for (; it->count < value; it->count++) {
+    const char *error = start_poll(it, it->count);
+    if (error) return error;
+  }
   return NULL;
 }
 
 static const char *teardown(void *state) {
   struct iteration *it = state;
   if (it->check) fixture_end(&it->idle, it->check);
-  if (it->poll) fixture_end(&it->idle, it->poll);
+  for (int i = 0; i < MOST_FDS; i++)
+    if (it->polls[i]) fixture_end(&it->idle, it->polls[i]);
   const char *error = fixture_close(&it->idle);
-  for (int i = 0; i < 2; i++)
-    if (it->pipe[i] >= 0) close(it->pipe[i]);
+  for (int i = 0; i < MOST_FDS; i++) {
+    if (it->fds[i] >= 0) close(it->fds[i]);
+    free(it->polls[i]);
+  }
   free(it->check);
-  free(it->poll);
   free(it);
   return error;
 }
@@ -85,7 +102,8 @@ static const char *teardown(void *state) {
 static const char *setup(void **state, const void *subject, int64_t value) {
   struct iteration *it = calloc(1, sizeof *it);
   if (!it) return "out of memory";
-  it->pipe[0] = it->pipe[1] = -1;
+  for (int i = 0; i < MOST_FDS; i++)
+    it->fds[i] = -1;
   const char *error =
       fixture_open(&it->idle, subject, PL_KIND_IDLE, 1, on_idle);
   if (error) {
@@ -126,7 +144,7 @@ const struct bench bench_iteration = {
     .version = 1,
     .parameter = "fds",
     .values = fds,
-    .value_count = 2,
+    .value_count = 3,
     .operations = turns,
     .supports = supports,
     .setup = setup,
@@ -135,4 +153,62 @@ const struct bench bench_iteration = {
     .check = check,
     .counters = fixture_counters,
     .teardown = teardown,
+};
+
+/* -- nothing but a wake-up ------------------------------------------------ */
+
+static bool has_async(const void *subject, int64_t value) {
+  (void)value;
+  return library_has(subject, CAP_ASYNC) && library_has(subject, CAP_RUN);
+}
+
+static const char *asleep_setup(void **state, const void *subject,
+                                int64_t value) {
+  (void)value;
+  struct fixture *fixture = malloc(sizeof *fixture);
+  if (!fixture) return "out of memory";
+  const char *error = fixture_open(fixture, subject, PL_KIND_ASYNC, 1, on_idle);
+  if (error)
+    free(fixture);
+  else
+    *state = fixture;
+  return error;
+}
+
+static const char *asleep_reset(void *state) {
+  fixture_begin(state);
+  return NULL;
+}
+
+static void asleep_run(void *state) {
+  const struct fixture *fixture = state;
+  for (int i = 0; i < TURNS; i++)
+    fixture->table->run(fixture->loop, PL_RUN_NOWAIT);
+}
+
+/* A wake-up still is heard. */
+static const char *asleep_check(void *state) {
+  struct fixture *fixture = state;
+  if (fixture->fired) return "a callback came from nowhere";
+  fixture->table->async_send(item_storage(fixture_item(fixture, 0)));
+  fixture->table->run(fixture->loop, PL_RUN_NOWAIT);
+  return fixture->fired == 1 ? NULL : "a wake-up was not heard";
+}
+
+static const char *asleep_teardown(void *state) {
+  const char *error = fixture_close(state);
+  free(state);
+  return error;
+}
+
+const struct bench bench_iteration_asleep = {
+    .name = "loop/iteration/wake-up",
+    .version = 1,
+    .operations = turns,
+    .supports = has_async,
+    .setup = asleep_setup,
+    .reset = asleep_reset,
+    .run = asleep_run,
+    .check = asleep_check,
+    .teardown = asleep_teardown,
 };

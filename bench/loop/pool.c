@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.c: requests, so many of them in flight: empty jobs on the thread pool,
- * and stat of the root directory, wherever the provider makes that.
+ * pool.c: jobs on the thread pool, so many of them in flight: empty ones, and
+ * ones that keep a thread busy for a microsecond.
  *
- * Invariant: a request is submitted again from its own callback until the
- * batch is through; a job ran exactly once on a pool thread per submission,
- * and every stat succeeded.
+ * Invariant: a job is submitted again from its own callback until the batch is
+ * through, and ran exactly once on a pool thread per submission.
  */
 #include "fixture.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { JOBS = 2048 };
+enum { JOBS = 2048, FLIGHTS = 3, SHORT_JOB_NS = 1000 };
 
-static const int64_t flights[] = {1, 64};
+static const int64_t flights[FLIGHTS] = {1, 64, 1024};
 
 struct pool {
   struct fixture fixture;
   atomic_uint_fast64_t worked; /* counted on the pool's threads */
   uint64_t left;               /* jobs of the batch still to submit */
+  uint64_t busy;               /* how long a job takes, ns */
   int refused;
 };
 
@@ -33,14 +34,22 @@ static bool has_work(const void *subject, int64_t value) {
   return library_has(subject, CAP_WORK);
 }
 
-static bool has_stat(const void *subject, int64_t value) {
-  (void)value;
-  return library_has(subject, CAP_FS);
+static uint64_t clock_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void keep_busy(uint64_t duration) {
+  uint64_t begin = clock_ns();
+  while (clock_ns() - begin < duration) {
+  }
 }
 
 static void on_pool_thread(void *arg) {
   struct item *item = arg;
   struct pool *pool = (struct pool *)(void *)item->fixture;
+  if (pool->busy) keep_busy(pool->busy);
   atomic_fetch_add_explicit(&pool->worked, 1, memory_order_relaxed);
 }
 
@@ -52,10 +61,7 @@ static void submit(struct pool *pool, struct item *item) {
   pool->left--;
   pool->refused |= fixture->table->init(fixture->loop, fixture->kind, request,
                                         on_worked, item);
-  if (fixture->kind == PL_KIND_WORK)
-    pool->refused |= fixture->table->work_submit(request, on_pool_thread);
-  else
-    pool->refused |= fixture->table->stat_submit(request, "/");
+  pool->refused |= fixture->table->work_submit(request, on_pool_thread);
 }
 
 static void on_worked(void *arg, int status) {
@@ -67,11 +73,12 @@ static void on_worked(void *arg, int status) {
 }
 
 static const char *open_pool(void **state, const void *subject,
-                             enum pl_kind kind, int64_t flight) {
+                             int64_t flight) {
   struct pool *pool = calloc(1, sizeof *pool);
   if (!pool) return "out of memory";
   const char *error =
-      fixture_open(&pool->fixture, subject, kind, (size_t)flight, on_worked);
+      fixture_open(&pool->fixture, subject, PL_KIND_WORK, (size_t)flight,
+                   on_worked);
   if (error)
     free(pool);
   else
@@ -81,12 +88,14 @@ static const char *open_pool(void **state, const void *subject,
 
 static const char *setup_work(void **state, const void *subject,
                               int64_t flight) {
-  return open_pool(state, subject, PL_KIND_WORK, flight);
+  return open_pool(state, subject, flight);
 }
 
-static const char *setup_stat(void **state, const void *subject,
-                              int64_t flight) {
-  return open_pool(state, subject, PL_KIND_STAT, flight);
+static const char *setup_short(void **state, const void *subject,
+                               int64_t flight) {
+  const char *error = open_pool(state, subject, flight);
+  if (!error) ((struct pool *)*state)->busy = SHORT_JOB_NS;
+  return error;
 }
 
 static const char *teardown(void *state) {
@@ -112,18 +121,12 @@ static void run(void *state) {
   fixture->table->run(fixture->loop, PL_RUN_DEFAULT);
 }
 
-static const char *check_stat(void *state) {
-  const struct pool *pool = state;
-  if (pool->refused) return "a request was refused, cancelled or failed";
-  return pool->fixture.fired == JOBS ? NULL : "not every one came back once";
-}
-
 static const char *check_work(void *state) {
   struct pool *pool = state;
-  const char *error = check_stat(state);
-  if (!error && atomic_load(&pool->worked) != JOBS)
-    error = "a job did not run once";
-  return error;
+  if (pool->refused) return "a job was refused, cancelled or failed";
+  if (pool->fixture.fired != JOBS) return "not every one came back once";
+  if (atomic_load(&pool->worked) != JOBS) return "a job did not run once";
+  return NULL;
 }
 
 const struct bench bench_pool_jobs = {
@@ -131,7 +134,7 @@ const struct bench bench_pool_jobs = {
     .version = 1,
     .parameter = "flight",
     .values = flights,
-    .value_count = 2,
+    .value_count = FLIGHTS,
     .operations = jobs,
     .supports = has_work,
     .setup = setup_work,
@@ -142,18 +145,18 @@ const struct bench bench_pool_jobs = {
     .teardown = teardown,
 };
 
-const struct bench bench_fs_stat = {
-    .name = "loop/fs/stat",
+const struct bench bench_pool_short_jobs = {
+    .name = "loop/pool/jobs-1us",
     .version = 1,
     .parameter = "flight",
     .values = flights,
-    .value_count = 2,
+    .value_count = FLIGHTS,
     .operations = jobs,
-    .supports = has_stat,
-    .setup = setup_stat,
+    .supports = has_work,
+    .setup = setup_short,
     .reset = reset,
     .run = run,
-    .check = check_stat,
+    .check = check_work,
     .counters = fixture_counters,
     .teardown = teardown,
 };

@@ -145,7 +145,8 @@ static const char *check_called(void *state) {
   const struct queue *queue = state;
   if (queue->refused) return "an object was refused";
   if (queue->fixture.fired != BATCH) return "not everything was called once";
-  if (queue->fixture.disorder) return "not called in the order of queueing";
+  if (queue->fixture.disorder || queue->fixture.overtook)
+    return "not called in the order of queueing";
   return NULL;
 }
 

@@ -1,35 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.c: arming, firing and cancelling n one-shot timers.
+ * timers.c: arming, cancelling and arming again n one-shot timers.
  *
- * Invariant: deadlines are random, and the same ones for everybody. Firing is
- * measured with all timers due, and they must fire by (deadline, start order).
+ * Invariant: delays are the same ones for everybody: random ones of 1 to 300
+ * ms, or ("-equal") all of them 50 ms. Arming goes by index; cancelling and
+ * arming again go in one shuffled order.
  *
- * The ABI has no clock to inject, so before a batch of firing real time must
- * pass, unmeasured: deadlines lie within 20 ms, and a small n is fired in
- * several loops, so that waiting does not take most of a run.
+ * Arming again is what a server does with the time-out of a connection that
+ * has been heard of: the same delay, counted from a later time.
  */
-#include "fixture.h"
+#include "timers.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-enum { ARM_SPREAD = 300, FIRE_SPREAD = 20, FIRE_LOOPS = 16 };
+enum { SPREAD = 300, EQUAL = 50 };
 
-static const int64_t sizes[] = {1000, 100000};
+const int64_t timer_sizes[TIMER_SIZES] = {1000, 10000, 100000, 1000000};
 
-struct timers {
-  struct fixture fixture;
-  uint64_t random;
-  uint32_t *order; /* cancel: which one next */
-  int refused;     /* calls that returned an error */
-};
-
-static uint64_t one_per_timer(int64_t n) {
+uint64_t timers_count(int64_t n) {
   return (uint64_t)n;
 }
 
-static bool has_timers(const void *subject, int64_t n) {
+bool timers_supported(const void *subject, int64_t n) {
   (void)n;
   return library_has(subject, CAP_TIMER);
 }
@@ -39,24 +32,15 @@ static void on_due(void *arg, int status) {
   item_in_order(arg);
 }
 
-static void timers_arm(struct timers *timers, uint64_t spread) {
-  struct fixture *fixture = &timers->fixture;
-  for (size_t i = 0; i < fixture->count; i++) {
-    struct item *item = fixture_item(fixture, i);
-    item->key = next_random(&timers->random, spread);
-    timers->refused |=
-        fixture->table->timer_start(item_storage(item), item->key, 0);
+void pass_ms(long ms) {
+  struct timespec wait = {.tv_nsec = ms * 1000000};
+  while (nanosleep(&wait, &wait) != 0) {
   }
 }
 
-static void timers_stop(struct timers *timers) {
-  struct fixture *fixture = &timers->fixture;
-  for (size_t i = 0; i < fixture->count; i++)
-    timers->refused |=
-        fixture->table->handle_stop(item_storage(fixture_item(fixture, i)));
-}
+/* -- the timers ---------------------------------------------------------- */
 
-/* A shuffled list of all indices (Fisher and Yates). */
+/* Fisher and Yates. */
 static uint32_t *shuffled(size_t count, uint64_t *random) {
   uint32_t *order = malloc(count * sizeof *order);
   if (!order) return NULL;
@@ -71,73 +55,140 @@ static uint32_t *shuffled(size_t count, uint64_t *random) {
   return order;
 }
 
-static const char *timers_open(struct timers *timers, const void *subject,
-                               int64_t n) {
+const char *timers_open(struct timers *timers, const void *subject, int64_t n) {
   *timers = (struct timers){.random = 88172645463325252u};
-  return fixture_open(&timers->fixture, subject, PL_KIND_TIMER, (size_t)n,
-                      on_due);
+  timers->order = shuffled((size_t)n, &timers->random);
+  if (!timers->order) return "out of memory";
+  const char *error = fixture_open(&timers->fixture, subject, PL_KIND_TIMER,
+                                   (size_t)n, on_due);
+  if (error) free(timers->order);
+  return error;
 }
 
-static const char *setup(void **state, const void *subject, int64_t n) {
+const char *timers_close(struct timers *timers) {
+  const char *error = fixture_close(&timers->fixture);
+  free(timers->order);
+  if (!error && timers->refused) error = "a timer could not be started";
+  return error;
+}
+
+void timers_draw(struct timers *timers, uint64_t most, bool equal) {
+  for (size_t i = 0; i < timers->fixture.count; i++)
+    fixture_item(&timers->fixture, i)->key =
+        equal ? most : next_random(&timers->random, most);
+}
+
+static void arm_one(struct timers *timers, size_t index) {
+  struct fixture *fixture = &timers->fixture;
+  struct item *item = fixture_item(fixture, index);
+  timers->refused |=
+      fixture->table->timer_start(item_storage(item), item->key, 0);
+}
+
+void timers_arm(struct timers *timers) {
+  for (size_t i = 0; i < timers->fixture.count; i++)
+    arm_one(timers, i);
+}
+
+void timers_arm_shuffled(struct timers *timers) {
+  for (size_t i = 0; i < timers->fixture.count; i++)
+    arm_one(timers, timers->order[i]);
+}
+
+void timers_stop(struct timers *timers) {
+  struct fixture *fixture = &timers->fixture;
+  for (size_t i = 0; i < fixture->count; i++)
+    timers->refused |=
+        fixture->table->handle_stop(item_storage(fixture_item(fixture, i)));
+}
+
+/* -- what the three have in common --------------------------------------- */
+
+static const char *setup(void **state, const void *subject, int64_t n,
+                         bool equal) {
   struct timers *timers = malloc(sizeof *timers);
   if (!timers) return "out of memory";
   const char *error = timers_open(timers, subject, n);
-  if (!error) timers->order = shuffled((size_t)n, &timers->random);
-  if (!error && !timers->order) {
-    error = "out of memory";
-    fixture_close(&timers->fixture);
-  }
-  if (error)
+  if (error) {
     free(timers);
-  else
-    *state = timers;
-  return error;
+    return error;
+  }
+  timers->equal = equal;
+  *state = timers;
+  return NULL;
+}
+
+/* New delays for each batch: a processor soon knows the old ones by heart. */
+static void draw(struct timers *timers) {
+  timers_draw(timers, timers->equal ? EQUAL : SPREAD, timers->equal);
+}
+
+static const char *setup_random(void **state, const void *subject, int64_t n) {
+  return setup(state, subject, n, false);
+}
+
+static const char *setup_equal(void **state, const void *subject, int64_t n) {
+  return setup(state, subject, n, true);
 }
 
 static const char *teardown(void *state) {
-  struct timers *timers = state;
-  const char *error = fixture_close(&timers->fixture);
-  if (!error && timers->refused) error = "a timer could not be started";
-  free(timers->order);
-  free(timers);
+  const char *error = timers_close(state);
+  free(state);
   return error;
 }
 
-/* -- arm ----------------------------------------------------------------- */
-
-static void arm_run(void *state) {
-  timers_arm(state, ARM_SPREAD);
-}
-
-/* All are armed; they are stopped again, unmeasured. */
-static const char *arm_check(void *state) {
-  struct timers *timers = state;
+static const char *check_all(const struct timers *timers, int active) {
   const struct fixture *fixture = &timers->fixture;
   for (size_t i = 0; i < fixture->count; i++)
-    if (!fixture->table->is_active(item_storage(fixture_item(fixture, i))))
-      return "a timer that was started is not active";
-  timers_stop(timers);
+    if (fixture->table->is_active(item_storage(fixture_item(fixture, i))) !=
+        active)
+      return active ? "a timer that was started is not active"
+                    : "a timer that was stopped is active";
   return fixture->fired ? "a timer fired while the loop was not running" : NULL;
 }
 
-const struct bench bench_timer_arm = {
-    .name = "loop/timers/arm",
-    .version = 1,
-    .parameter = "n",
-    .values = sizes,
-    .value_count = 2,
-    .operations = one_per_timer,
-    .supports = has_timers,
-    .setup = setup,
-    .run = arm_run,
-    .check = arm_check,
-    .teardown = teardown,
-};
+/* All are armed; they are stopped again, unmeasured. */
+static const char *check_armed(void *state) {
+  const char *error = check_all(state, 1);
+  timers_stop(state);
+  return error;
+}
+
+#define TIMER_BENCH(variable, title, with, before, measured, after)            \
+  const struct bench variable = {.name = "loop/timers/" title,                 \
+                                 .version = 2,                                 \
+                                 .parameter = "n",                             \
+                                 .values = timer_sizes,                        \
+                                 .value_count = TIMER_SIZES,                   \
+                                 .operations = timers_count,                   \
+                                 .supports = timers_supported,                 \
+                                 .setup = with,                                \
+                                 .reset = before,                              \
+                                 .run = measured,                              \
+                                 .check = after,                               \
+                                 .teardown = teardown}
+
+/* -- arm ----------------------------------------------------------------- */
+
+static const char *arm_reset(void *state) {
+  draw(state);
+  return NULL;
+}
+
+static void arm_run(void *state) {
+  timers_arm(state);
+}
+
+TIMER_BENCH(bench_timer_arm, "arm", setup_random, arm_reset, arm_run,
+            check_armed);
+TIMER_BENCH(bench_timer_arm_equal, "arm-equal", setup_equal, arm_reset,
+            arm_run, check_armed);
 
 /* -- cancel -------------------------------------------------------------- */
 
 static const char *cancel_reset(void *state) {
-  timers_arm(state, ARM_SPREAD);
+  draw(state);
+  timers_arm(state);
   return NULL;
 }
 
@@ -150,128 +201,32 @@ static void cancel_run(void *state) {
 }
 
 static const char *cancel_check(void *state) {
-  const struct timers *timers = state;
-  const struct fixture *fixture = &timers->fixture;
-  for (size_t i = 0; i < fixture->count; i++)
-    if (fixture->table->is_active(item_storage(fixture_item(fixture, i))))
-      return "a timer that was stopped is active";
+  return check_all(state, 0);
+}
+
+TIMER_BENCH(bench_timer_cancel, "cancel", setup_random, cancel_reset,
+            cancel_run, cancel_check);
+TIMER_BENCH(bench_timer_cancel_equal, "cancel-equal", setup_equal, cancel_reset,
+            cancel_run, cancel_check);
+
+/* -- arm again ----------------------------------------------------------- */
+
+static const char *rearm_reset(void *state) {
+  struct timers *timers = state;
+  struct fixture *fixture = &timers->fixture;
+  fixture->table->update_time(fixture->loop);
+  draw(timers);
+  timers_arm(timers);
+  pass_ms(2);
+  fixture->table->update_time(fixture->loop);
   return NULL;
 }
 
-const struct bench bench_timer_cancel = {
-    .name = "loop/timers/cancel",
-    .version = 1,
-    .parameter = "n",
-    .values = sizes,
-    .value_count = 2,
-    .operations = one_per_timer,
-    .supports = has_timers,
-    .setup = setup,
-    .reset = cancel_reset,
-    .run = cancel_run,
-    .check = cancel_check,
-    .teardown = teardown,
-};
-
-/* -- fire ---------------------------------------------------------------- */
-
-struct fire {
-  size_t count;
-  struct timers loops[FIRE_LOOPS];
-};
-
-static size_t fire_loops(int64_t n) {
-  return n > 10000 ? 1 : FIRE_LOOPS;
+static void rearm_run(void *state) {
+  timers_arm_shuffled(state);
 }
 
-static uint64_t fire_operations(int64_t n) {
-  return (uint64_t)n * fire_loops(n);
-}
-
-static bool can_fire(const void *subject, int64_t n) {
-  return has_timers(subject, n) && library_has(subject, CAP_RUN);
-}
-
-static const char *fire_teardown(void *state) {
-  struct fire *fire = state;
-  const char *error = NULL;
-  for (size_t i = 0; i < fire->count; i++) {
-    const char *now = fixture_close(&fire->loops[i].fixture);
-    if (!now && fire->loops[i].refused) now = "a timer could not be started";
-    if (!error) error = now;
-  }
-  free(fire);
-  return error;
-}
-
-static const char *fire_setup(void **state, const void *subject, int64_t n) {
-  struct fire *fire = calloc(1, sizeof *fire);
-  if (!fire) return "out of memory";
-  for (; fire->count < fire_loops(n); fire->count++) {
-    const char *error = timers_open(&fire->loops[fire->count], subject, n);
-    if (!error) continue;
-    fire_teardown(fire);
-    return error;
-  }
-  *state = fire;
-  return NULL;
-}
-
-static const char *fire_reset(void *state) {
-  struct fire *fire = state;
-  for (size_t i = 0; i < fire->count; i++) {
-    struct fixture *fixture = &fire->loops[i].fixture;
-    fixture_begin(fixture);
-    fixture->table->update_time(fixture->loop);
-    timers_arm(&fire->loops[i], FIRE_SPREAD);
-  }
-  struct timespec wait = {.tv_nsec = (FIRE_SPREAD + 1) * 1000000};
-  while (nanosleep(&wait, &wait) != 0) {
-  }
-  return NULL;
-}
-
-static void fire_run(void *state) {
-  struct fire *fire = state;
-  for (size_t i = 0; i < fire->count; i++) {
-    const struct fixture *fixture = &fire->loops[i].fixture;
-    fixture->table->run(fixture->loop, PL_RUN_DEFAULT);
-  }
-}
-
-static const char *fire_check(void *state) {
-  const struct fire *fire = state;
-  for (size_t i = 0; i < fire->count; i++) {
-    const struct fixture *fixture = &fire->loops[i].fixture;
-    if (fixture->fired != fixture->count) return "not every timer fired once";
-    if (fixture->disorder)
-      return "the timers did not fire by deadline and start order";
-  }
-  return NULL;
-}
-
-static size_t fire_counters(void *state, struct bench_counter *counters) {
-  const struct fire *fire = state;
-  uint64_t fired = 0;
-  for (size_t i = 0; i < fire->count; i++)
-    fired += fire->loops[i].fixture.fired;
-  counters[0] =
-      (struct bench_counter){.name = "callbacks", .value = (double)fired};
-  return 1;
-}
-
-const struct bench bench_timer_fire = {
-    .name = "loop/timers/fire",
-    .version = 1,
-    .parameter = "n",
-    .values = sizes,
-    .value_count = 2,
-    .operations = fire_operations,
-    .supports = can_fire,
-    .setup = fire_setup,
-    .reset = fire_reset,
-    .run = fire_run,
-    .check = fire_check,
-    .counters = fire_counters,
-    .teardown = fire_teardown,
-};
+TIMER_BENCH(bench_timer_rearm, "rearm", setup_random, rearm_reset, rearm_run,
+            check_armed);
+TIMER_BENCH(bench_timer_rearm_equal, "rearm-equal", setup_equal, rearm_reset,
+            rearm_run, check_armed);

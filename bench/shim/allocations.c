@@ -9,21 +9,16 @@
  * nothing is counted.
  */
 #include "benchmark.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTED 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||     \
-    __has_feature(memory_sanitizer)
-#define COUNTED 0
-#endif
-#endif
-#if !defined(COUNTED) && defined(__GLIBC__)
+#if defined(__GLIBC__) && !BENCH_SANITIZED
 #define COUNTED 1
+#else
+#define COUNTED 0
 #endif
 
 #if COUNTED

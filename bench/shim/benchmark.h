@@ -68,14 +68,26 @@ struct bench {
 int bench_initialize(int *argc, char **argv);
 /* Adds a line to the context that results carry. Keys are unique. */
 void bench_context(const char *key, const char *value);
-/*
- * Registers `bench` for its value number `index` under
- * name/parameter:value/impl:IMPL; benchmarks run in the order of registration.
- * Returns false when `subject` does not support it.
- * Ownership: borrows `bench` and `subject` until bench_run() returned.
- */
-bool bench_register(const struct bench *bench, size_t index, const char *impl,
+/* Writes the name of `bench` for its value number `index`,
+ * name/parameter:value, and returns its length, as snprintf() does. */
+int bench_name(const struct bench *bench, size_t index, char *name,
+               size_t size);
+/* Whether `subject` can do it. */
+bool bench_supports(const struct bench *bench, size_t index,
                     const void *subject);
+/*
+ * Registers `bench` for its value number `index`, which `subject` supports,
+ * under its name and /impl:IMPL; benchmarks run in the order of registration.
+ * traced: the command that runs this one with bench_run_traced(), its words
+ * NULL-terminated: its system calls are counted; NULL: they are not.
+ * Ownership: borrows everything but `impl` until bench_run() returned.
+ */
+void bench_register(const struct bench *bench, size_t index, const char *impl,
+                    const void *subject, char *const *traced);
+/* Runs two batches, the second one with the mark of trace.h on. Returns NULL,
+ * or a literal that says what went wrong. */
+const char *bench_run_traced(const struct bench *bench, size_t index,
+                             const void *subject);
 /* How many values a benchmark has: 1 for one without a parameter. */
 size_t bench_value_count(const struct bench *bench);
 /* Runs what the flags select. Exit status: 0, 1 when a benchmark was wrong,

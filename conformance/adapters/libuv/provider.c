@@ -22,12 +22,15 @@
 #include "provider.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 _Static_assert((int)PL_POLL_READABLE == (int)UV_READABLE &&
@@ -59,12 +62,14 @@ enum { FRESH_POLL = 1, FRESH_UNREF = 2 };
 struct object {
   pl_callback *callback;
   union {
-    pl_callback *closed;    /* handles */
-    void (*run)(void *arg); /* work */
+    pl_callback *closed;     /* handles, when they are closed */
+    pl_read_callback *read;  /* streams, until then */
+    void (*run)(void *arg);  /* work */
+    struct reading *reading; /* file reads: behind libuv's struct */
   } then;
   void *arg;
   struct loop *loop;
-  int fd;      /* poll: what it watches */
+  int fd;      /* poll: what it watches; file read: what is open */
   short kind;  /* enum pl_kind */
   short fresh; /* FRESH_*: a poll handle that libuv does not know yet */
   union {
@@ -79,7 +84,16 @@ struct object {
     uv_signal_t signal;
     uv_work_t work;
     uv_fs_t fs;
+    uv_pipe_t pipe;
+    uv_stream_t stream;
+    uv_write_t write;
   } uv;
+};
+
+struct reading {
+  char *buffer;
+  size_t capacity;
+  int status; /* bytes read so far, or the first error */
 };
 
 /* -- the loop ------------------------------------------------------------ */
@@ -212,6 +226,10 @@ static void on_stat(uv_fs_t *request) {
   report(request->data, status);
 }
 
+static void on_write(uv_write_t *request, int status) {
+  report(request->data, status);
+}
+
 /* -- objects ------------------------------------------------------------- */
 
 static size_t handle_size(uv_handle_type type) {
@@ -220,6 +238,13 @@ static size_t handle_size(uv_handle_type type) {
 
 static size_t request_size(uv_req_type type) {
   return offsetof(struct object, uv) + uv_req_size(type);
+}
+
+/* libuv's struct, and behind it what a file read has to remember. */
+static size_t file_read_size(void) {
+  const size_t step = _Alignof(struct reading);
+  size_t size = request_size(UV_FS);
+  return (size + step - 1) / step * step + sizeof(struct reading);
 }
 
 /* A poll handle that libuv never saw is closed as an idle handle. */
@@ -248,6 +273,12 @@ static size_t size_of(enum pl_kind kind) {
     return request_size(UV_WORK);
   case PL_KIND_STAT:
     return request_size(UV_FS);
+  case PL_KIND_FILE_READ:
+    return file_read_size();
+  case PL_KIND_STREAM:
+    return handle_size(UV_NAMED_PIPE);
+  case PL_KIND_WRITE:
+    return request_size(UV_WRITE);
   default:
     return 0;
   }
@@ -287,6 +318,13 @@ static int init(void *storage, enum pl_kind kind, void *memory,
     break;
   case PL_KIND_POLL:
     object->fresh = FRESH_POLL;
+    break;
+  case PL_KIND_STREAM:
+    err = uv_pipe_init(&loop->uv, &object->uv.pipe, 0);
+    break;
+  case PL_KIND_FILE_READ:
+    object->then.reading = (void *)((char *)memory + file_read_size() -
+                                    sizeof(struct reading));
     break;
   default:
     break;
@@ -332,6 +370,8 @@ static int handle_stop(void *memory) {
     return uv_poll_stop(&object->uv.poll);
   case PL_KIND_SIGNAL:
     return uv_signal_stop(&object->uv.signal);
+  case PL_KIND_STREAM:
+    return uv_read_stop(&object->uv.stream);
   default:
     return -EINVAL;
   }
@@ -440,6 +480,111 @@ static int stat_submit(void *memory, const char *path) {
   return uv_fs_stat(&object->loop->uv, &object->uv.fs, path, on_stat);
 }
 
+/* -- a whole file: four requests, one after the other ---------------------- */
+
+static void on_file_closed(uv_fs_t *fs) {
+  struct object *object = fs->data;
+  uv_fs_req_cleanup(fs);
+  report(object, object->then.reading->status);
+}
+
+/* Closes the file, and then reports; a refusal leaves nothing to wait for. */
+static void finish_reading(struct object *object, ssize_t status) {
+  object->then.reading->status = (int)status;
+  if (uv_fs_close(&object->loop->uv, &object->uv.fs, object->fd,
+                  on_file_closed) != 0)
+    report(object, (int)status);
+}
+
+static void on_file_read(uv_fs_t *fs) {
+  struct object *object = fs->data;
+  ssize_t result = uv_fs_get_result(fs);
+  uv_fs_req_cleanup(fs);
+  finish_reading(object, result);
+}
+
+static void on_file_size(uv_fs_t *fs) {
+  struct object *object = fs->data;
+  const struct reading *reading = object->then.reading;
+  ssize_t result = uv_fs_get_result(fs);
+  uint64_t size = result < 0 ? 0 : uv_fs_get_statbuf(fs)->st_size;
+  uv_fs_req_cleanup(fs);
+  if (result == 0 && size > reading->capacity) result = UV_EFBIG;
+  uv_buf_t buffer = uv_buf_init(reading->buffer, (unsigned)size);
+  if (result == 0)
+    result = uv_fs_read(&object->loop->uv, fs, object->fd, &buffer, 1, 0,
+                        on_file_read);
+  if (result != 0) finish_reading(object, result);
+}
+
+static void on_file_open(uv_fs_t *fs) {
+  struct object *object = fs->data;
+  ssize_t result = uv_fs_get_result(fs);
+  uv_fs_req_cleanup(fs);
+  if (result < 0) {
+    report(object, (int)result);
+    return;
+  }
+  object->fd = (int)result;
+  result = uv_fs_fstat(&object->loop->uv, fs, object->fd, on_file_size);
+  if (result != 0) finish_reading(object, result);
+}
+
+static int file_read(void *memory, const char *path, void *buffer,
+                     size_t capacity) {
+  struct object *object = memory;
+  if (capacity > INT_MAX) return -EINVAL;
+  atomic_store_explicit(&pool_started, true, memory_order_relaxed);
+  *object->then.reading =
+      (struct reading){.buffer = buffer, .capacity = capacity};
+  return uv_fs_open(&object->loop->uv, &object->uv.fs, path, UV_FS_O_RDONLY, 0,
+                    on_file_open);
+}
+
+/* -- streams --------------------------------------------------------------- */
+
+/* libuv asks for memory right before it reads into it. */
+static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+  static _Thread_local char buffer[65536];
+  (void)handle;
+  (void)suggested;
+  *out = uv_buf_init(buffer, sizeof buffer);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *data) {
+  const struct object *object = stream->data;
+  if (length == 0) return; /* nothing came after all */
+  if (length < 0) uv_read_stop(stream);
+  object->then.read(object->arg, data->base, length == UV_EOF ? 0 : length);
+}
+
+/* libuv closes the descriptor with the handle, the ABI's caller does so, too. */
+static int stream_open(void *memory, int fd) {
+  struct object *object = memory;
+  if (uv_is_closing(&object->uv.handle)) return -EINVAL;
+  int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return -errno;
+  int err = uv_pipe_open(&object->uv.pipe, own);
+  if (err != 0) close(own);
+  return err;
+}
+
+static int stream_read(void *memory, pl_read_callback *callback) {
+  struct object *object = memory;
+  if (uv_is_closing(&object->uv.handle)) return -EINVAL;
+  object->then.read = callback;
+  return uv_read_start(&object->uv.stream, lend_buffer, on_read);
+}
+
+static int stream_write(void *memory, void *write, const void *data,
+                        size_t length) {
+  struct object *object = memory;
+  struct object *request = write;
+  if (uv_is_closing(&object->uv.handle) || length > UINT_MAX) return -EINVAL;
+  uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)data, (unsigned)length);
+  return uv_write(&request->uv.write, &object->uv.stream, &buffer, 1, on_write);
+}
+
 static int cancel(void *memory) {
   struct object *object = memory;
   return uv_cancel(&object->uv.request);
@@ -477,6 +622,10 @@ static const struct pl_loop_table table = {
     .work_submit = work_submit,
     .stat_submit = stat_submit,
     .cancel = cancel,
+    .file_read = file_read,
+    .stream_open = stream_open,
+    .stream_read = stream_read,
+    .stream_write = stream_write,
 };
 
 /* Which libuv this is is known only when it runs: it is a shared library. */
