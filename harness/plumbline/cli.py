@@ -30,6 +30,7 @@ _COMMANDS = {
     "explain": ("explain", "Explain a case, rule, operation or trait."),
     "explain-latency": (
         "explain_latency", "Name the callbacks that held a loop."),
+    "explore": ("explore", "Print every trace that a program may leave."),
     "report": ("report", "Write the HTML report of earlier results."),
     "runtimes": ("runtimes", "List, add and remove pinned runtimes."),
     "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),

@@ -24,7 +24,7 @@ from plumbline.corpus._vocabulary import (
 )
 from plumbline.errors import CorpusError
 
-__all__ = ["Corpus", "load", "load_vocabulary"]
+__all__ = ["Corpus", "load", "load_rules", "load_vocabulary"]
 
 SPEC = "conformance/spec"
 CASES = "conformance/cases"
@@ -119,6 +119,14 @@ class _Files:
 def load_vocabulary(root: Path, problems: Problems) -> Vocabulary:
     """The vocabulary of a checkout."""
     return read_vocabulary(_bytes(root, root / VOCABULARY_FILE), problems)
+
+
+def load_rules(
+    root: Path, vocabulary: Vocabulary, problems: Problems
+) -> Rules:
+    """The rules of a checkout."""
+    return read_rules(_Files(root, problems).of(SPEC, ".md"),
+                      vocabulary.traits, problems)
 
 
 @contextmanager
