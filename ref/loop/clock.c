@@ -87,6 +87,11 @@ static uint64_t plain_ns(void *self) {
   return read_clock();
 }
 
+uint64_t pl__precise_ns(struct pl_loop *loop) {
+  if (loop->clock.now_ns == gated_ns) return read_clock();
+  return loop->clock.now_ns(loop->clock.self);
+}
+
 struct pl_clock pl__clock_init(struct pl__gate *gate) {
   *gate = (struct pl__gate){0};
   if (!counter_is_steady()) return (struct pl_clock){.now_ns = plain_ns};

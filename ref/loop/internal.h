@@ -229,6 +229,8 @@ static inline void pl__timer_stop(struct pl_timer *timer) {
 
 /* The default clock, which remembers in `gate`. */
 struct pl_clock pl__clock_init(struct pl__gate *gate); /* clock.c */
+/* The loop's clock to the nanosecond: the default one without its gate. */
+uint64_t pl__precise_ns(struct pl_loop *loop); /* clock.c */
 
 /* Allocates, changes (block) or frees (size 0) the loop's memory. */
 void *pl__resize(const struct pl_allocator *allocator, void *block,

@@ -24,9 +24,14 @@ static const char *const kind_names[] = {
     [PL_OBJECT_ASYNC] = "async",         [PL_OBJECT_POLL] = "poll",
     [PL_OBJECT_SIGNAL] = "signal",       [PL_OBJECT_TIMEOUT] = "timeout",
     [PL_OBJECT_IMMEDIATE] = "immediate", [PL_OBJECT_WORK] = "work",
-    [PL_OBJECT_STAT] = "stat",           [PL_RECORD_DEFERRED] = "deferred",
-    [PL_RECORD_CLOSE] = "close",         [PL_RECORD_TICK] = "tick",
-    [PL_RECORD_MICROTASK] = "microtask"};
+    [PL_OBJECT_STAT] = "stat",           [PL_OBJECT_FILE_READ] = "file read",
+    [PL_RECORD_DEFERRED] = "deferred",   [PL_RECORD_CLOSE] = "close",
+    [PL_RECORD_TICK] = "tick",           [PL_RECORD_MICROTASK] = "microtask"};
+
+static const char *kind_name(unsigned kind) {
+  bool known = kind < sizeof kind_names / sizeof *kind_names;
+  return known && kind_names[kind] != NULL ? kind_names[kind] : "callback";
+}
 
 static const char *const phase_names[] = {
     [PL_PHASE_MAIN] = "main script",      [PL_PHASE_PENDING] = "pending phase",
@@ -53,12 +58,12 @@ static void write_address(struct pl__text *text, const struct pl__node *node) {
   uintptr_t address = (uintptr_t)node->fn;
   Dl_info info;
   if (dladdr((void *)address, &info) == 0 || info.dli_fname == NULL)
-    snprintf(name, sizeof name, "%s at 0x%jx", kind_names[node->kind],
+    snprintf(name, sizeof name, "%s at 0x%jx", kind_name(node->kind),
              (uintmax_t)address);
   else if (info.dli_sname != NULL && info.dli_saddr == (void *)address)
     snprintf(name, sizeof name, "%s", info.dli_sname);
   else
-    snprintf(name, sizeof name, "%s at %s+0x%jx", kind_names[node->kind],
+    snprintf(name, sizeof name, "%s at %s+0x%jx", kind_name(node->kind),
              last_part(info.dli_fname),
              (uintmax_t)(address - (uintptr_t)info.dli_fbase));
   pl__text_string(text, name);
@@ -188,7 +193,7 @@ static void write_kinds(struct pl__text *text, const struct pl__tree *tree) {
     pl__text_raw(text, "\"");
     pl__text_number(text, i);
     pl__text_raw(text, "\":");
-    pl__text_string(text, kind_names[tree->nodes[i].kind]);
+    pl__text_string(text, kind_name(tree->nodes[i].kind));
   }
   pl__text_raw(text, "}");
 }

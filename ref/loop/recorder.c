@@ -27,10 +27,6 @@ static const uint8_t phases[] = {[PL_OBJECT_TIMER] = PL_PHASE_TIMERS,
 /* ---------------------------------------------------------------------- */
 /* The ring                                                               */
 
-static uint64_t now_ns(struct pl_loop *loop) {
-  return loop->clock.now_ns(loop->clock.self);
-}
-
 static struct pl_record *begin(struct pl_recorder *recorder) {
   struct pl_record *record = &recorder->records[recorder->next];
   if (++recorder->next == recorder->capacity) recorder->next = 0;
@@ -55,7 +51,7 @@ static void record_call(struct pl_loop *loop, struct pl_record what, void *arg,
   recorder->phase = what.phase;
   *record = what;
   what.fn(arg, status);
-  complete(recorder, record, number, now_ns(loop));
+  complete(recorder, record, number, pl__precise_ns(loop));
 }
 
 /* The loop counts in milliseconds, so a timer that is due has begun its
@@ -73,7 +69,7 @@ void pl__record_object(struct pl_loop *loop, const struct pl_object *object,
     return;
   }
   bool closing = object->flags & PL__CLOSING;
-  uint64_t start = now_ns(loop);
+  uint64_t start = pl__precise_ns(loop);
   record_call(loop,
               (struct pl_record){
                   .start_ns = start,
@@ -91,7 +87,7 @@ void pl__record_plain(struct pl_loop *loop, enum pl_record_kind kind,
                   : loop->running            ? loop->recorder->phase
                                              : PL_PHASE_MAIN;
   record_call(loop,
-              (struct pl_record){.start_ns = now_ns(loop),
+              (struct pl_record){.start_ns = pl__precise_ns(loop),
                                  .late_ns = PL_RECORD_NOT_DUE,
                                  .fn = fn,
                                  .phase = phase,
@@ -100,7 +96,7 @@ void pl__record_plain(struct pl_loop *loop, enum pl_record_kind kind,
 }
 
 uint64_t pl__record_wait_begin(struct pl_loop *loop) {
-  return now_ns(loop);
+  return pl__precise_ns(loop);
 }
 
 void pl__record_wait_end(struct pl_loop *loop, uint64_t start_ns) {
@@ -111,7 +107,7 @@ void pl__record_wait_end(struct pl_loop *loop, uint64_t start_ns) {
                                .late_ns = PL_RECORD_NOT_DUE,
                                .phase = PL_PHASE_POLL,
                                .kind = PL_RECORD_WAIT};
-  complete(recorder, record, number, now_ns(loop));
+  complete(recorder, record, number, pl__precise_ns(loop));
 }
 
 /* ---------------------------------------------------------------------- */
@@ -145,7 +141,7 @@ void pl_recorder_destroy(struct pl_recorder *recorder) {
 }
 
 void pl_loop_record(struct pl_loop *loop, struct pl_recorder *recorder) {
-  uint64_t now = now_ns(loop);
+  uint64_t now = pl__precise_ns(loop);
   if (loop->recorder != NULL && now > loop->recorder->end_ns)
     loop->recorder->end_ns = now;
   loop->recorder = recorder;

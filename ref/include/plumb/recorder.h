@@ -4,8 +4,9 @@
  * timer was.
  *
  * A recorder is attached to a loop and keeps the last `capacity` records in a
- * ring. It reads the loop's clock twice per callback; a loop without a recorder
- * pays one branch per callback and reads nothing.
+ * ring. It reads the loop's clock (the default one to the nanosecond) twice per
+ * callback; a loop without a recorder pays one branch per callback and reads
+ * nothing.
  *
  * Invariants:
  *  - Nothing is allocated after pl_recorder_create() but for names.

@@ -41,13 +41,13 @@ def explain(file: Path) -> Json:
 
 
 def held(latency: Json, function: str) -> float:
-    return max((hold["held"] for hold in latency["holds"]
-                if hold["function"] == function), default=0.0)
+    return float(max((hold["held"] for hold in latency["holds"]
+                      if hold["function"] == function), default=0.0))
 
 
 def late(latency: Json, function: str) -> float:
-    return max(timer["worst_late"] for timer in latency["timers"]
-               if timer["function"] == function)
+    return float(max(timer["worst_late"] for timer in latency["timers"]
+                     if timer["function"] == function))
 
 
 def number(pattern: str, text: str) -> float:
