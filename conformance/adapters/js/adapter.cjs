@@ -16,6 +16,7 @@
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
+const {Modules, abilities, operations} = require('./modules.cjs');
 
 /* ---- lines in and out ---------------------------------------------------
  * Blocking reads of fd 0 and complete writes to fd 1. process.stdin and
@@ -102,6 +103,7 @@ function identify() {
 }
 
 const IMPLEMENTATION = identify();
+const MODULES = abilities(IMPLEMENTATION, atLeast);
 
 function messageChannel() {
   try {
@@ -130,16 +132,24 @@ function findCapabilities() {
     'process.exit': is(process.exit),
     'process.error': is(process.on),
   };
+  Object.assign(found, MODULES.capabilities);
   return Object.keys(found).filter((name) => found[name]);
 }
 
 // The legitimate variants that this runtime is known to be, by its version.
 function findTraits() {
-  const {name, version} = IMPLEMENTATION;
-  if (name === 'bun') return ['immediates-before-timers'];
-  if (name === 'deno') return ['timer-lists'];
+  const {name} = IMPLEMENTATION;
+  const found = Object.assign(
+    name === 'bun' ? {'immediates-before-timers': true}
+      : name === 'deno' ? {'timer-lists': true} : nodeTraits(),
+    MODULES.traits);
+  return Object.keys(found).filter((trait) => found[trait]);
+}
+
+function nodeTraits() {
+  const {version} = IMPLEMENTATION;
   const uv = process.versions.uv;
-  const found = {
+  return {
     'timers-after-poll': atLeast(uv, '1.45.0'),
     'timer-lists': true,
     'zero-timer-next-iteration': atLeast(uv, '1.48.0'),
@@ -147,7 +157,6 @@ function findTraits() {
     'drain-per-phase': !atLeast(version, '11.0.0'),
     'rejections-warn': !atLeast(version, '15.0.0'),
   };
-  return Object.keys(found).filter((trait) => found[trait]);
 }
 
 // Node 11 to 14.4, but not 12.19 and later 12s (found by running each).
@@ -211,6 +220,7 @@ function idOf(...kinds) {
 
 /* Checks a program and makes its steps. Collected, and valid after check():
  *   main         the steps of main
+ *   bodies       those of each module: {steps, imports}, its ids if an ES one
  *   unsupported  what this adapter does not know, in words
  *   faults       what is malformed: {at, message}
  *   isolating    places of operations that need a process of their own
@@ -218,6 +228,9 @@ function idOf(...kinds) {
 class Compiler {
   constructor() {
     this.main = [];
+    this.bodies = [];
+    this.modular = false;
+    this.inModule = false;
     this.unsupported = [];
     this.faults = [];
     this.isolating = [];
@@ -228,7 +241,7 @@ class Compiler {
 
   check(program) {
     if (!isObject(program)) this.fault('program', 'must be an object');
-    else this.main = this.body(program.main, 'main');
+    else this.program(program);
     for (const {at, id, kinds, what} of this.uses) {
       const kind = this.kinds.get(id);
       if (kind === undefined)
@@ -241,6 +254,23 @@ class Compiler {
           kinds.join(', ')}`);
     }
     return this;
+  }
+
+  program({main, bodies = []}) {
+    this.main = this.body(main, 'main');
+    this.inModule = true;
+    if (!Array.isArray(bodies)) this.fault('bodies', 'must be a list');
+    else this.bodies = bodies.map((body, i) => this.module(body, i));
+  }
+
+  // The body of a module: operations, or {imports, do} of an ES module.
+  module(body, i) {
+    const at = `bodies[${i}]`;
+    if (!isObject(body))
+      return {steps: this.body(body, at), imports: null};
+    const imports = Array.isArray(body.imports) ? body.imports : [];
+    for (const id of imports) this.makes(id, 'import', `${at}.imports`);
+    return {steps: this.body(body.do, `${at}.do`), imports};
   }
 
   fault(at, message) {
@@ -269,6 +299,9 @@ class Compiler {
     if (known.isolating && known.isolating(operation[name]))
       this.isolating.push({at, name});
     if (known.socket) this.sockets++;
+    if (known.needs && known.needs.startsWith('modules.')) this.modular = true;
+    if (known.inModule && !this.inModule)
+      this.fault(at, `\`${name}\` stands in no module`);
     return this.step(known, name, operation[name], `${at}.${name}`);
   }
 
@@ -284,10 +317,12 @@ class Compiler {
     }
     const bodies = this.members(known, name, argument, at);
     return (run, frame) => {
-      const call = bodies === null ? null : makeCall(run, bodies);
+      const call = bodies === null ? null : makeCall(run, bodies, frame);
       const handle = perform(run, argument, call, frame);
+      if (handle instanceof Later) return handle;
       if (argument.id !== undefined)
         run.objects.set(argument.id, {kind, handle});
+      return undefined;
     };
   }
 
@@ -373,6 +408,8 @@ class Run {
     this.dir = command.dir || '.';
     this.stream = command.stream === true;
     this.main = compiler.main;
+    this.modules = compiler.modular || compiler.bodies.length > 0
+      ? new Modules(this, compiler.bodies) : null;
     this.events = [];
     this.problem = null;
     this.over = false;
@@ -389,7 +426,14 @@ class Run {
 
   begin() {
     this.started = Math.floor(clock());
+    if (this.modules !== null)
+      globalThis.plumb = (number, ...given) =>
+        this.modules.enter(number, given);
     execute(this, this.main, {result: null, count: 0});
+  }
+
+  perform(steps, frame) {
+    return execute(this, steps, frame);
   }
 
   record(event) {
@@ -432,6 +476,10 @@ class Run {
     for (const {kind, handle} of this.waiting) CLEAR[kind](handle);
     for (const close of this.closing) close();
     for (const socket of this.sockets) socket.destroy();
+    if (this.modules !== null) {
+      this.modules.end();
+      delete globalThis.plumb;
+    }
     const late = this.raised > this.delivered;
     if (late) setTimeout(() => this.removeListeners(), LATE_SIGNAL_MS);
     else this.removeListeners();
@@ -444,14 +492,28 @@ class Run {
   }
 }
 
-function execute(run, steps, frame) {
-  for (let i = 0; i < steps.length; i++) steps[i](run, frame);
+// What an operation returns for which the rest of its body has to wait.
+class Later {
+  constructor(promise) {
+    this.promise = promise;
+  }
+}
+
+// Performs steps; a promise of the rest, where one has to wait, or undefined.
+function execute(run, steps, frame, from = 0) {
+  for (let i = from; i < steps.length; i++) {
+    const later = steps[i](run, frame);
+    if (later instanceof Later)
+      return later.promise.then(() => execute(run, steps, frame, i + 1));
+  }
+  return undefined;
 }
 
 /* The function that stands behind one callback: the k-th call runs the k-th
  * body, the last body serves every further call. A call that comes after the
  * program's end (clean-up should have seen to it) is none of the next one's. */
-function makeCall(run, bodies) {
+function makeCall(run, bodies, frame) {
+  const {module} = frame;
   let count = 0;
   return (result) => {
     if (run.over) {
@@ -460,7 +522,7 @@ function makeCall(run, bodies) {
     }
     count++;
     const body = bodies[Math.min(count, bodies.length) - 1];
-    execute(run, body, {result, count});
+    execute(run, body, {result, count, module});
   };
 }
 
@@ -771,6 +833,8 @@ const OPERATIONS = {
     perform: (run, status) => { process.exitCode = status; },
   },
 };
+
+Object.assign(OPERATIONS, operations({check, idOf, isObject, Later}));
 
 /* ---- benchmarks -----------------------------------------------------------
  * A workload times one sample of n items and calls done(ns, items); `items` is

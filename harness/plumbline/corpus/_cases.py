@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from plumbline.corpus._agree import check_agreement
@@ -25,6 +25,7 @@ from plumbline.corpus._expand import (
     substitute,
     write_out,
 )
+from plumbline.corpus._files import Tree, read_tree
 from plumbline.corpus._language import traces
 from plumbline.corpus._pattern import IR, PatternFacts, PatternReader, with_exit
 from plumbline.corpus._problems import Problems, did_you_mean, shown
@@ -41,7 +42,6 @@ DEFAULT_TIMEOUT_MS = 5000
 _ID = re.compile(CASE_ID)
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _IN_ID = re.compile(r"\{([a-z][a-z0-9.-]*)\}")
-_SAFE_PATH = re.compile(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\\\x00-\x1f]+\Z")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Case:
     timeout_ms: int
     env: Mapping[str, str]
     program: list[Any]
+    bodies: list[Any]
     files: Mapping[str, str]
     expect: IR
     by_trait: tuple[tuple[str, IR], ...]
@@ -90,7 +91,8 @@ class Case:
             "pool": self.pool,
             "timeout_ms": self.timeout_ms,
             "env": dict(self.env),
-            "program": {"main": self.program},
+            "program": {"main": self.program, **(
+                {"bodies": self.bodies} if self.bodies else {})},
             "files": dict(self.files),
             "expect": self.expect,
             "by_trait": [
@@ -296,7 +298,8 @@ class _OneCase:
         before = self.problems.error_count()
         id = self.id(combination)
         rule = self.rule(case)
-        program, facts = self.program(case)
+        tree = read_tree(case.get("files"), self.add)
+        program, facts = self.program(case, tree)
         clean = self.problems.error_count() == before
         expect, by_trait, mentioned = self.expectations(case, facts, clean)
         isolation = self.isolation(case, facts)
@@ -321,7 +324,8 @@ class _OneCase:
             timeout_ms=self.count(case, "timeout", DEFAULT_TIMEOUT_MS),
             env={k: str(v) for k, v in _mapping(case.get("env")).items()},
             program=program,
-            files=self.files(case),
+            bodies=tree.bodies,
+            files=tree.files,
             expect=expect,
             by_trait=by_trait,
             evidence=_mapping(case.get("evidence")),
@@ -370,11 +374,15 @@ class _OneCase:
                                   f"conformance/spec/{self.area}.md"))
         return rule
 
-    def program(self, case: Map) -> tuple[list[Any], Facts]:
+    def program(self, case: Map, tree: Tree) -> tuple[list[Any], Facts]:
         raw = case["program"]
         assert isinstance(raw, Seq)
         try:
             written = write_out(raw)
+            modules = [
+                replace(module, body=write_out(module.body))
+                for module in tree.modules
+            ]
         except TooLarge:
             self.add(case.line_at("program"), "written out, this program has "
                      "more than 20000 operations", "repeat less")
@@ -382,7 +390,13 @@ class _OneCase:
         if not written:
             self.add(case.line_at("program"), "the program is empty",
                      "write an operation at least")
-        return written, self.programs.check(written, self.file)
+        facts = self.programs.check(written, self.file, modules)
+        if tree.setup:
+            facts.needs.add("modules.tree")
+        if "modules.tree" in facts.needs and not tree.files:
+            self.add(case.line, "the case changes its directory, and has none "
+                     "of its own", "write a file under `files`")
+        return tree.lowered(written, modules), facts
 
     def expectations(
         self, case: Map, facts: Facts, clean: bool
@@ -501,18 +515,6 @@ class _OneCase:
         if made.runs == 1:
             self.add(line, "`explore` is for litmus tests, and this case has "
                      "a single run", "remove it, or write `runs: 10`")
-
-    def files(self, case: Map) -> dict[str, str]:
-        raw = case.get("files")
-        result: dict[str, str] = {}
-        if isinstance(raw, Map):
-            for path, text in raw.items():
-                if not _SAFE_PATH.match(path):
-                    self.add(raw.line_at(path), f"{shown(path)} leads out of "
-                             "the case's directory", "write a relative path "
-                             "without `..`")
-                result[path] = str(text)
-        return result
 
 
 def _mapping(value: Value) -> dict[str, Any]:

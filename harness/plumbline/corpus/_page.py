@@ -48,6 +48,8 @@ def describe(schema: Value) -> str:
         return "anything"
     if "$body" in schema:
         return "body"
+    if "$module" in schema:
+        return "body of a module"
     if "$label" in schema:
         return "label"
     if "$ref" in schema:
@@ -57,10 +59,13 @@ def describe(schema: Value) -> str:
     if isinstance(parts := schema.get("oneOf"), Seq):
         return " or ".join(describe(part) for part in parts)
     if schema.get("type") == "array":
-        return "[label, value]"
+        pair = schema.get("maxItems") == 2
+        return "[label, value]" if pair else "list"
     if schema.get("maxProperties") == 0:
         return "`{}`"
     kind = schema.get("type")
+    if kind is None:
+        return "anything"
     kinds = _words(kind) if isinstance(kind, Seq) else [str(kind)]
     return " or ".join(kinds) + _range(schema)
 
@@ -94,6 +99,8 @@ def _notes(op: Operation) -> list[str]:
                      "body")
     if op.main_only:
         notes.append("in main only")
+    if op.module_only:
+        notes.append("in the body of a module only")
     return notes
 
 

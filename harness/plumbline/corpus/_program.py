@@ -10,7 +10,7 @@ that has its capabilities, without a further check there.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from plumbline.corpus._problems import Problems, did_you_mean, names, shown
@@ -18,7 +18,7 @@ from plumbline.corpus._shape import Check, compile_schema
 from plumbline.corpus._vocabulary import Operation, Vocabulary
 from plumbline.corpus._yaml import Map, Seq, Value, line_of
 
-__all__ = ["Facts", "LabelUse", "ProgramChecker", "RUNNER_LABELS"]
+__all__ = ["Facts", "LabelUse", "Module", "ProgramChecker", "RUNNER_LABELS"]
 
 # Events that the runner adds to the trace of an isolated case.
 RUNNER_LABELS = ("exit", "signal")
@@ -51,6 +51,16 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Module:
+    """A module of the case's tree: its body, and the ids that its static
+    imports make."""
+
+    body: Seq
+    esm: bool = False
+    imports: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class _Place:
     """Where a body stands."""
 
@@ -66,6 +76,7 @@ class ProgramChecker:
         self.problems = problems
         self._file = ""
         self._facts = Facts()
+        self._in_module = False
         self._checks: Mapping[str, Mapping[str, Check]] = {
             op.name: {
                 key: compile_schema(schema)
@@ -75,10 +86,18 @@ class ProgramChecker:
             for op in vocabulary.operations.values()
         }
 
-    def check(self, program: Seq, file: str) -> Facts:
-        """The facts of a program; its problems are noted for `file`."""
+    def check(
+        self, program: Seq, file: str, modules: Sequence[Module] = ()
+    ) -> Facts:
+        """The facts of a program and of the modules around it; what is wrong
+        is noted for `file`."""
         self._file = file
         self._facts = Facts()
+        for module in modules:
+            for id, line in module.imports:
+                self._define_as("import", id, line)
+            self._need("modules.import" if module.esm else "modules.require")
+            self._module(module.body, module.body.line)
         self._body(program, program.line, _Place(main=True, callback=False))
         for ref in self._facts.refs:
             self._resolve(*ref)
@@ -88,6 +107,11 @@ class ProgramChecker:
         self.problems.add(self._file, line, wrong, mend)
 
     # -- bodies and operations ---------------------------------------------
+
+    def _module(self, ops: Value, line: int) -> None:
+        outer, self._in_module = self._in_module, True
+        self._body(ops, line, _Place(main=False, callback=False))
+        self._in_module = outer
 
     def _body(self, ops: Value, line: int, place: _Place) -> None:
         if not isinstance(ops, Seq):
@@ -126,6 +150,9 @@ class ProgramChecker:
         if op.main_only and not place.main:
             self._add(node.line_at(name), f"`{name}` stands in a callback",
                       "it may stand in main only")
+        if op.module_only and not self._in_module:
+            self._add(node.line_at(name), f"`{name}` stands in no module",
+                      "it may stand in the body of a module only")
         self._need(op.capability)
         self._arguments(op, value, node.line_at(name), place)
         return op
@@ -204,6 +231,8 @@ class ProgramChecker:
             self._each(op, value, line)
         elif key == "then" and op.callback or _marker(schema) == "$body":
             self._body(value, line, _Place(main=False, callback=True))
+        elif _marker(schema) == "$module":
+            self._module(value, line)
         elif _marker(schema) == "$label":
             self._label(value, line, valued=True)
         elif _marker(schema) == "$ref" and isinstance(schema, Map):
@@ -276,10 +305,13 @@ class ProgramChecker:
             self._add(line, f"{shown(value)} is no id",
                       "write a letter, then letters, digits, `-` or `_`")
             return
+        self._define_as(op.name, value, line)
+
+    def _define_as(self, kind: str, value: str, line: int) -> None:
         earlier = self._facts.ids.get(value)
         if earlier is None:
-            self._facts.ids[value] = (op.name, line)
-        elif earlier[0] != op.name or op.name != "timer":
+            self._facts.ids[value] = (kind, line)
+        elif earlier[0] != kind or kind != "timer":
             self._add(line, f"the id `{value}` is taken by the "
                       f"`{earlier[0]}` in line {earlier[1]}",
                       "take another name")
@@ -315,7 +347,7 @@ class ProgramChecker:
 def _marker(schema: Value) -> str:
     """The $word of a schema that is one, or ""."""
     if isinstance(schema, Map):
-        for word in ("$body", "$label", "$id", "$ref"):
+        for word in ("$body", "$module", "$label", "$id", "$ref"):
             if word in schema:
                 return word
     return ""

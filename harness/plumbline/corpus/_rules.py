@@ -10,7 +10,7 @@
     Retired ids: LOOP-TIMER-9, LOOP-OLD-1
 
 Every heading of the third level is a rule. An id begins with the area's
-name, is never used twice and, once retired, never again. Fenced blocks are
+name (or its short form), is never used twice and, once retired, never again. Fenced blocks are
 text.
 """
 
@@ -32,6 +32,8 @@ _HEADING = re.compile(r"###\s+(?P<id>[^\s(]+)\s*"
 _FIELD = re.compile(r"(Source|Since|Trait):\s*(.*)\Z")
 _MISSPELT = re.compile(r"(sources?|since|traits?)\s*:", re.IGNORECASE)
 _RETIRED = re.compile(r"Retired ids?:\s*(.*)\Z")
+# Areas whose rules begin with a shorter name.
+_PREFIXES = {"modules": "MOD"}
 _SHAPE = "write `### {area}-TOPIC-1 (MUST) One sentence`"
 
 
@@ -89,6 +91,7 @@ class _Reader:
     ) -> None:
         self.file = file
         self.area = area
+        self.prefix = _PREFIXES.get(area, area.upper())
         self.traits = traits
         self.rules = rules
         self.problems = problems
@@ -117,12 +120,12 @@ class _Reader:
 
     def heading(self, line: str, number: int) -> None:
         found = _HEADING.match(line)
-        shape = _SHAPE.format(area=self.area.upper())
+        shape = _SHAPE.format(area=self.prefix)
         if not found:
             self.add(number, "this heading states no rule", shape)
             return
         id, level, title = found["id"], found["level"], found["title"]
-        if not _ID.match(id) or not id.startswith(self.area.upper() + "-"):
+        if not _ID.match(id) or not id.startswith(self.prefix + "-"):
             self.add(number, f"`{id}` is no rule id of the area "
                      f"`{self.area}`", shape)
             return

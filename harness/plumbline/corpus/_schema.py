@@ -69,7 +69,9 @@ _COMMON: Schema = {
 }
 
 
-def _frame(program: Schema, pattern: Schema) -> Schema:
+def _frame(
+    program: Schema, pattern: Schema, tree_entry: Schema
+) -> Schema:
     """The keys of a file and of a case around programs and patterns."""
     scalar = {"type": ["string", "number", "boolean", "null"]}
     row = {
@@ -107,9 +109,10 @@ def _frame(program: Schema, pattern: Schema) -> Schema:
                 "additionalProperties": {"type": "string"},
             },
             "files": {
-                "description": "files of the case's directory: path and text",
+                "description": "files of the case's directory: path and text, "
+                "or what else stands there",
                 "type": "object",
-                "additionalProperties": {"type": "string"},
+                "additionalProperties": tree_entry,
             },
             "matrix": {
                 "description": "a list of values for each key; every "
@@ -187,6 +190,50 @@ _LABEL: Schema = {"$ref": "#/$defs/label"}
 _STRING_ID: Schema = {"type": "string", "minLength": 1}
 
 
+_TREE_ENTRY: Schema = {"anyOf": [
+    {"type": "string"},
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "json": {"description": "the JSON text of a value"},
+            "link": {"description": "a symbolic link to there",
+                     "type": "string", "minLength": 1},
+            "hard-link": {"description": "another name of that file",
+                          "type": "string", "minLength": 1},
+            "directory": {"description": "an empty directory",
+                          "type": "object", "maxProperties": 0},
+            "module": _BODY,
+            "before": {"description": "text before the module's",
+                       "type": "string"},
+            "esm": {
+                "description": "an ES module",
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "imports": {
+                        "description": "id and specifier of each import",
+                        "type": "object",
+                        "additionalProperties": {"type": "string"},
+                    },
+                    "stars": {
+                        "description": "specifiers of `export *`",
+                        "type": "array", "items": {"type": "string"},
+                    },
+                    "exports": {
+                        "description": "the names that it exports",
+                        "type": "array", "items": {"type": "string"},
+                    },
+                    "do": _BODY,
+                    "await": {"description": "top-level await of the body",
+                              "type": "boolean"},
+                },
+            },
+        },
+    },
+]}
+
+
 def _plain(value: Value) -> Any:
     return json.loads(json.dumps(value))
 
@@ -196,7 +243,7 @@ def _argument(schema: Value) -> Schema:
     stands in for it until the case is written out."""
     if not isinstance(schema, Map):
         return {}
-    if "$body" in schema:
+    if "$body" in schema or "$module" in schema:
         return _BODY
     if "$label" in schema:
         return _LABEL
@@ -318,7 +365,7 @@ def _patterns() -> Schema:
 def case_schema(vocabulary: Vocabulary) -> Schema:
     """The whole JSON Schema of a case file."""
     operations = vocabulary.operations
-    frame = _frame(_BODY, {"$ref": "#/$defs/block"})
+    frame = _frame(_BODY, {"$ref": "#/$defs/block"}, _TREE_ENTRY)
     frame["description"] = (
         "Made from conformance/schema/vocabulary.yaml by `python -m "
         "plumbline.corpus vocabulary --write`; do not edit."
@@ -360,7 +407,9 @@ class Envelope:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
         self._validator = jsonschema.Draft202012Validator(
-            _frame({"type": "array"}, {"type": ["string", "array", "object"]})
+            # What an entry of `files` may be is told by _files.py.
+            _frame({"type": "array"},
+                   {"type": ["string", "array", "object"]}, {})
         )
 
     def check(self, document: Value, file: str) -> set[int] | None:

@@ -39,7 +39,7 @@ _ISOLATIONS: Mapping[str, Isolation] = {
 _SCHEMA_WORDS = frozenset({
     "type", "enum", "minimum", "maximum", "minLength", "minItems", "maxItems",
     "maxProperties", "properties", "required", "oneOf", "$body", "$label",
-    "$id", "$ref",
+    "$id", "$ref", "$module",
 })
 _OPERATION_KEYS = frozenset({
     "doc", "args", "capability", "capability-of", "callback", "id",
@@ -72,6 +72,7 @@ class Operation:
     id: IdMode
     isolation: Isolation
     main_only: bool
+    module_only: bool
     args: Map
     line: int
 
@@ -184,6 +185,7 @@ class _Reader:
         if not isinstance(args, Map):
             args = Map(line)
         self.check_schema(args)
+        only = self.word(raw, "only", ("main", "module"))
         return Operation(
             name=name,
             doc=doc.strip(),
@@ -196,7 +198,8 @@ class _Reader:
             isolation=_ISOLATIONS[
                 self.word(raw, "isolation", ("process", "unless-handled"))
             ],
-            main_only=self.word(raw, "only", ("main",)) == "main",
+            main_only=only == "main",
+            module_only=only == "module",
             args=args,
             line=line,
         )
