@@ -23,6 +23,7 @@ static const size_t sizes[PL_KIND_COUNT] = {
     [PL_KIND_MICROTASK] = sizeof(struct pl_task),
     [PL_KIND_WORK] = sizeof(struct pl_work),
     [PL_KIND_STAT] = sizeof(struct pl_stat),
+    [PL_KIND_FILE_READ] = sizeof(struct pl_file_read),
 };
 
 /* -- the loop ------------------------------------------------------------ */
@@ -162,6 +163,8 @@ static int ref_init(void *loop, enum pl_kind kind, void *object,
     pl_stat_init(loop, object, callback, arg);
     return 0;
   case PL_KIND_FILE_READ:
+    pl_file_read_init(loop, object, callback, arg);
+    return 0;
   case PL_KIND_STREAM:
   case PL_KIND_WRITE:
   case PL_KIND_COUNT:
@@ -170,8 +173,7 @@ static int ref_init(void *loop, enum pl_kind kind, void *object,
   return PL_ENOTSUP;
 }
 
-/* -- handles ----------------------------------------------------------------
- */
+/* -- handles ------------------------------------------------------------- */
 
 static int ref_timer_start(void *timer, uint64_t after, uint64_t repeat) {
   return pl_timer_start(timer, after, repeat);
@@ -195,8 +197,7 @@ static int ref_signal_start(void *signal, int signum) {
   return pl_signal_start(signal, signum);
 }
 
-/* -- Node's queues ------------------------------------------------------------
- */
+/* -- Node's queues ------------------------------------------------------- */
 
 static int ref_timeout_start(void *timeout, double delay, int repeating) {
   return pl_timeout_start(timeout, delay, repeating);
@@ -226,14 +227,18 @@ static int ref_microtask(void *microtask) {
   return pl_task_microtask(microtask);
 }
 
-/* -- requests
- * ------------------------------------------------------------------ */
+/* -- requests ------------------------------------------------------------ */
 
 static int ref_work_submit(void *request, void (*work)(void *arg)) {
   return pl_work_submit(request, work);
 }
 static int ref_stat_submit(void *request, const char *path) {
   return pl_stat_submit(request, path);
+}
+
+static int ref_file_read(void *request, const char *path, void *buffer,
+                         size_t capacity) {
+  return pl_file_read_submit(request, path, buffer, capacity);
 }
 
 /* -- exploration ------------------------------------------------------------- */
@@ -282,6 +287,7 @@ static const struct pl_loop_table loop_table = {
     .cancel = pl_work_cancel,
     .time_ns = ref_time_ns,
     .time_pass = ref_time_pass,
+    .file_read = ref_file_read,
 };
 
 static const char *const traits[] = {"timers-after-poll", "timer-lists",

@@ -47,6 +47,7 @@ static void stop(struct pl_object *handle) {
   case PL_OBJECT_IMMEDIATE:
   case PL_OBJECT_WORK:
   case PL_OBJECT_STAT:
+  case PL_OBJECT_FILE_READ:
     break;
   }
 }

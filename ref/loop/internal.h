@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "list.h"
 #include "plumb/loop.h"
@@ -81,6 +82,17 @@ struct pl__gate {
   uint64_t base_ns, base_ticks; /* where the rate is measured from */
 };
 
+/* How file_read.c reaches files; tests have other ones. A descriptor or a
+ * number of bytes, or a negative errno value. */
+struct pl__file_calls {
+  /* What would have to wait fails with PL_EAGAIN. */
+  int (*open_cached)(const char *path);
+  ssize_t (*read_cached)(int fd, const struct iovec *parts, int count,
+                         off_t offset);
+  int (*open)(const char *path);
+  ssize_t (*read)(int fd, const struct iovec *parts, int count, off_t offset);
+};
+
 struct pl_loop {
   /* -- hot: every iteration ---------------------------------------------- */
   uint64_t time;   /* cached, ms */
@@ -116,6 +128,8 @@ struct pl_loop {
   struct pl__pool *pool;       /* NULL until the first submission */
   struct pl_pool *given_pool;  /* instead of that one; NULL: none */
   unsigned pool_threads;
+  const struct pl__file_calls *file_calls;
+  bool no_cached_files; /* the kernel cannot tell what is cached */
 
   struct pl_allocator allocator;
   struct pl_clock clock;
@@ -325,6 +339,8 @@ void pl__pool_free(struct pl_loop *loop);
 int pl__work_run(struct pl_work *work); /* its result */ /* work.c */
 void pl__work_done(struct pl_work *work, int status);
 int pl__stat_run(struct pl_stat *request);   /* stat.c */
+int pl__file_read_run(struct pl_file_read *request); /* file_read.c */
+extern const struct pl__file_calls pl__file_calls;
 void pl__signals_free(struct pl_loop *loop); /* signal.c */
 void pl__signals_readable(struct pl_loop *loop);
 

@@ -50,6 +50,7 @@ int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config) {
       .clock = config->clock,
       .poller = config->poller,
       .given_pool = config->pool,
+      .file_calls = &pl__file_calls,
       .pool_threads = config->pool_threads != 0 ? config->pool_threads : 4};
   if (loop->clock.now_ns == NULL) loop->clock = pl__clock_init(&loop->gate);
   if (loop->poller == NULL) {

@@ -174,6 +174,7 @@ static void report(struct pl_loop *loop, const struct pl_ready *ready) {
 static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
                         int timeout_ms) {
   struct pl_poller *poller = loop->poller;
+  if (timeout_ms != 0 && pl__woken(loop)) timeout_ms = 0;
   if (timeout_ms == 0 && loop->armed == 0 && poller->ops->pick == NULL)
     return 0;
   if (timeout_ms == 0) return poller->ops->wait(poller, ready, PL__READY, 0);

@@ -22,7 +22,8 @@ static const uint8_t phases[] = {[PL_OBJECT_TIMER] = PL_PHASE_TIMERS,
                                  [PL_OBJECT_TIMEOUT] = PL_PHASE_TIMERS,
                                  [PL_OBJECT_IMMEDIATE] = PL_PHASE_CHECK,
                                  [PL_OBJECT_WORK] = PL_PHASE_POLL,
-                                 [PL_OBJECT_STAT] = PL_PHASE_POLL};
+                                 [PL_OBJECT_STAT] = PL_PHASE_POLL,
+                                 [PL_OBJECT_FILE_READ] = PL_PHASE_POLL};
 
 /* ---------------------------------------------------------------------- */
 /* The ring                                                               */

@@ -33,6 +33,8 @@ int pl_work_submit(struct pl_work *work, void (*job)(void *arg)) {
 int pl__work_run(struct pl_work *work) {
   if (work->head.kind == PL_OBJECT_STAT)
     return pl__stat_run((struct pl_stat *)work);
+  if (work->head.kind == PL_OBJECT_FILE_READ)
+    return pl__file_read_run((struct pl_file_read *)work);
   work->job(work->head.arg);
   return 0;
 }

@@ -220,6 +220,7 @@ DEFINE_ACT(timeout, timeout)
 DEFINE_ACT(immediate, immediate)
 DEFINE_ACT(work, work)
 DEFINE_ACT(stat, stat)
+DEFINE_ACT(file_read, file_read)
 #undef DEFINE_ACT
 
 struct act *act_watcher(struct world *world, enum pl_object_kind kind,

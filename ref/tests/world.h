@@ -38,6 +38,7 @@ struct act {
     struct pl_task task;
     struct pl_work work;
     struct pl_stat stat;
+    struct pl_file_read file_read;
     struct pl_deferred deferred;
   } as; /* first, so that an act's address is its object's */
   struct world *world;
@@ -103,6 +104,8 @@ struct act *act_work(struct world *world, const char *label,
                      void (*body)(struct act *));
 struct act *act_stat(struct world *world, const char *label,
                      void (*body)(struct act *));
+struct act *act_file_read(struct world *world, const char *label,
+                          void (*body)(struct act *));
 struct act *act_deferred(struct world *world, const char *label,
                          void (*body)(struct act *));
 /* Queue a labelled task right away. */

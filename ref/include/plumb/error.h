@@ -24,9 +24,11 @@ extern "C" {
   X(EDEADLK, "nothing can happen any more")                                    \
   X(EEXIST, "already exists")                                                  \
   X(EFAULT, "bad address")                                                     \
+  X(EFBIG, "file too large")                                                   \
   X(EINTR, "interrupted system call")                                          \
   X(EINVAL, "invalid argument")                                                \
   X(EIO, "input/output error")                                                 \
+  X(EISDIR, "is a directory")                                                  \
   X(ELOOP, "too many symbolic links")                                          \
   X(EMFILE, "too many open files in the process")                              \
   X(ENAMETOOLONG, "name too long")                                             \

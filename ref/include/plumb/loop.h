@@ -41,7 +41,7 @@ struct pl_loop;
  * initialised with. `status` is 0, with these exceptions: a poll handle gets
  * the mask of ready events or a PL_E value, a signal handle the signal's
  * number, a request its result (0 or a PL_E value, PL_ECANCELED when it was
- * cancelled).
+ * cancelled; a file read the number of bytes instead of 0).
  */
 typedef void pl_event_fn(void *arg, int status);
 
@@ -226,7 +226,8 @@ enum pl_object_kind {
   PL_OBJECT_TIMEOUT,
   PL_OBJECT_IMMEDIATE,
   PL_OBJECT_WORK,
-  PL_OBJECT_STAT
+  PL_OBJECT_STAT,
+  PL_OBJECT_FILE_READ
 };
 
 /* A place in a circular list; an unlinked one points to itself. */
@@ -518,7 +519,7 @@ int pl_work_submit(struct pl_work *work, void (*job)(void *arg));
  * Takes a request that no thread has begun out of the queue; its callback gets
  * PL_ECANCELED. Cancelled requests report in the order of their cancelling,
  * without waiting for those that run.
- * work: a pl_work, or the address of a pl_stat.
+ * work: a pl_work, or the address of a pl_stat or pl_file_read.
  * Errors: PL_EBUSY when it is running or done.
  * Rule: LOOP-POOL-3, LOOP-POOL-4, LOOP-POOL-8.
  */
@@ -538,5 +539,33 @@ void pl_stat_init(struct pl_loop *loop, struct pl_stat *request,
 /* Borrows `path` until the callback. Errors: as pl_work_submit().
  * Rule: LOOP-FS-1 to -8. */
 int pl_stat_submit(struct pl_stat *request, const char *path);
+
+/* A whole file, of up to PL_FILE_READ_MOST bytes, read into memory. */
+#define PL_FILE_READ_MOST (INT32_MAX - 1)
+struct pl_file_read {
+  struct pl_work work;
+  const char *path;
+  char *buffer;
+  size_t capacity;
+};
+
+/* As pl_work_init(). */
+void pl_file_read_init(struct pl_loop *loop, struct pl_file_read *request,
+                       pl_event_fn *fn, void *arg);
+
+/*
+ * Reads the file at `path` from its begin to its end into `buffer`. The
+ * callback's status is how many bytes it has; PL_EFBIG when it has more than
+ * `capacity`; or why it cannot be opened or read (PL_EISDIR for a directory).
+ * After an error the buffer holds anything.
+ * What the kernel has in its caches (the path's parts, the file's pages), up to
+ * 64 KB, is read at once, which never blocks; everything else is read on the
+ * pool. The callback comes in the poll phase either way.
+ * Borrows `path` and `buffer` until the callback.
+ * Errors: PL_EINVAL (a capacity above PL_FILE_READ_MOST), and as
+ * pl_work_submit().
+ */
+int pl_file_read_submit(struct pl_file_read *request, const char *path,
+                        void *buffer, size_t capacity);
 
 #endif

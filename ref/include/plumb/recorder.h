@@ -39,7 +39,7 @@ enum pl_phase {
 enum pl_record_kind {
   PL_RECORD_TIMER = PL_OBJECT_TIMER,
   PL_RECORD_TIMEOUT = PL_OBJECT_TIMEOUT,
-  PL_RECORD_DEFERRED = PL_OBJECT_STAT + 1,
+  PL_RECORD_DEFERRED = PL_OBJECT_FILE_READ + 1,
   PL_RECORD_CLOSE, /* the close callback of any handle */
   PL_RECORD_TICK,
   PL_RECORD_MICROTASK,
