@@ -281,8 +281,10 @@ static void an_unknown_label_is_none_and_addresses_are_named(void **unused) {
   struct memory memory = {0};
   struct pl_sink sink = {.write = remember, .self = &memory};
   assert_int_equal(pl_profile_write(recorder, &sink), 0);
-  assert_non_null(
-      strstr(memory.text, "\"functionName\":\"immediate at test_profile+0x"));
+  /* The program's file and the place in it, which addr2line(1) reads. */
+  const char *name = strstr(memory.text, "\"functionName\":\"immediate at ");
+  assert_non_null(name);
+  assert_non_null(strstr(name, "+0x"));
   end(world, recorder);
 }
 
