@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "environment.h"
 
 enum {
   START_TRIES = 3, /* in a row; then the run is given up */
@@ -21,15 +22,26 @@ static char *command_text(char **argv) {
   return text.bytes;
 }
 
-/* Starts a session, trying again a few times. */
-static enum pl_progress start_session(struct pl_adapter *adapter, char **env,
-                                      struct pl_session **session) {
+/* Starts a session, trying again a few times; the first try is `spare`, if
+ * there is one, which is taken. */
+static enum pl_progress start_session(struct pl_adapter *adapter,
+                                      struct pl_session *spare, char **env,
+                                      struct pl_session **result) {
   char *error = NULL;
   for (unsigned i = 0; i < START_TRIES; i++) {
+    struct pl_session *session = spare;
+    spare = NULL;
     free(error);
-    *session = pl_session_start(&adapter->plan, env, &error);
-    adapter->sessions++;
-    if (*session != NULL) return PL_WENT_ON;
+    error = NULL;
+    if (session == NULL) {
+      session = pl_session_begin(&adapter->plan, env, &error);
+      adapter->sessions++;
+    }
+    if (session == NULL) continue;
+    if (pl_session_ready(session, &error)) {
+      *result = session;
+      return PL_WENT_ON;
+    }
     if (error == NULL) return PL_INTERRUPTED;
   }
   char *command = command_text(adapter->plan.argv);
@@ -40,19 +52,25 @@ static enum pl_progress start_session(struct pl_adapter *adapter, char **env,
   return PL_GAVE_UP;
 }
 
-/* The processes that may live now: the shared adapter and its helpers. */
-static void add_known(const struct pl_adapter *adapter, struct pl_pids *known) {
-  if (adapter->shared == NULL) return;
-  pl_pids_add(known, adapter->shared->process->pid);
+/* The processes that may live now: the shared adapter with its helpers; a
+ * run's own and the spares with all that they start. */
+static struct pl_known known_now(const struct pl_adapter *adapter) {
+  struct pl_known known = {0};
+  pl_spares_known(&adapter->spares, &known);
+  if (adapter->alone != NULL)
+    pl_pids_add(&known.sessions, adapter->alone->process->pid);
+  if (adapter->shared == NULL) return known;
+  pl_pids_add(&known.pids, adapter->shared->process->pid);
   for (size_t i = 0; i < adapter->shared->helpers.count; i++)
-    pl_pids_add(known, adapter->shared->helpers.at[i]);
+    pl_pids_add(&known.pids, adapter->shared->helpers.at[i]);
+  return known;
 }
 
 /* Names and kills what is alive and not known. Returns whether there was
  * anything. */
 static bool sweep(struct pl_adapter *adapter, struct pl_text *leaks) {
-  struct pl_pids known = {0}, found = {0};
-  add_known(adapter, &known);
+  struct pl_known known = known_now(adapter);
+  struct pl_pids found = {0};
   pl_audit_survivors(&known, GRACE_MS, &found);
   bool leaked = found.count > 0;
   if (leaked) {
@@ -61,7 +79,7 @@ static bool sweep(struct pl_adapter *adapter, struct pl_text *leaks) {
     pl_audit_kill(&known);
   }
   pl_pids_free(&found);
-  pl_pids_free(&known);
+  pl_known_free(&known);
   return leaked;
 }
 
@@ -87,13 +105,13 @@ static void note_fault(struct pl_adapter *adapter, const char *format, ...) {
   va_end(arguments);
 }
 
-/* An adapter that did something between two cases is not asked again; the
- * next case is not to blame. */
+/* An adapter that did something unasked is not asked again; no case is to
+ * blame. */
 static void drop_unasked(struct pl_adapter *adapter) {
   struct pl_text leaks = {0};
   char *what = pl_session_unasked(adapter->shared);
   if (what == NULL) return;
-  note_fault(adapter, "after %s and before the next case: %s",
+  note_fault(adapter, "after %s, unasked: %s",
              adapter->last_id != NULL ? adapter->last_id : "the start", what);
   end_shared(adapter, 0, &leaks);
   pl_text_free(&leaks);
@@ -107,57 +125,39 @@ static void keep_log(struct pl_trail *trail, const struct pl_session *session) {
   trail->log = log;
 }
 
-/* Gives this process's environment with the case's on top; free the array and
- * its last `*own` entries. */
-static char **make_env(const struct pl_case *item, size_t *own) {
-  size_t count = 0, kept = 0;
-  while (environ[count] != NULL)
-    count++;
-  char **env =
-      pl_mem_alloc((count + json_object_size(item->env) + 2) * sizeof(char *));
-  for (size_t i = 0; i < count; i++) {
-    size_t length = strcspn(environ[i], "=");
-    char *name = pl_mem_format("%.*s", (int)length, environ[i]);
-    bool replaced = json_object_get(item->env, name) != NULL ||
-                    (item->pool > 0 && strcmp(name, "UV_THREADPOOL_SIZE") == 0);
-    free(name);
-    if (!replaced) env[kept++] = environ[i];
-  }
-  *own = 0;
-  const char *name;
-  json_t *value;
-  json_object_foreach((json_t *)item->env, name, value) {
-    env[kept + (*own)++] =
-        pl_mem_format("%s=%s", name, json_string_value(value));
-  }
-  if (item->pool > 0)
-    env[kept + (*own)++] = pl_mem_format("UV_THREADPOOL_SIZE=%u", item->pool);
-  return env;
+/* Ends what spares that nobody took have left: no case is to blame for it. */
+static void sweep_spares(struct pl_adapter *adapter) {
+  struct pl_text leaks = {0};
+  sweep(adapter, &leaks);
+  pl_text_free(&leaks);
 }
 
-static void free_env(char **env, size_t own) {
-  size_t count = 0;
-  while (env[count] != NULL)
-    count++;
-  for (size_t i = count - own; i < count; i++)
-    free(env[i]);
-  free(env);
+/* Gives a process in the case's environment, a spare if there is one. */
+static enum pl_progress start_alone(struct pl_adapter *adapter,
+                                    const struct pl_case *item) {
+  struct pl_environment environment = pl_environment_of(item);
+  struct pl_session *spare = pl_spares_take(&adapter->spares, environment.key);
+  enum pl_progress progress =
+      start_session(adapter, spare, environment.at, &adapter->alone);
+  pl_environment_free(&environment);
+  return progress;
 }
 
 enum pl_progress pl_adapter_run_alone(struct pl_adapter *adapter,
                                       const struct pl_case *item,
-                                      struct pl_request *request,
+                                      const struct pl_case *const *next,
+                                      size_t count, struct pl_request *request,
                                       unsigned timeout_ms, struct pl_run *run,
                                       struct pl_trail *trail) {
-  struct pl_session *session;
-  size_t own;
-  char **env = make_env(item, &own);
-  enum pl_progress progress = start_session(adapter, env, &session);
-  free_env(env, own);
+  enum pl_progress progress = start_alone(adapter, item);
   if (progress != PL_WENT_ON) return progress;
+  struct pl_session *session = adapter->alone;
+  if (pl_spares_prepare(&adapter->spares, &adapter->plan, next, count))
+    sweep_spares(adapter);
   request->stream = 1;
   pl_session_run(session, request, timeout_ms, run);
   keep_log(trail, session);
+  adapter->alone = NULL;
   pl_session_end(session, 0);
   sweep(adapter, &trail->leaks);
   return PL_WENT_ON;
@@ -166,9 +166,11 @@ enum pl_progress pl_adapter_run_alone(struct pl_adapter *adapter,
 enum pl_progress pl_adapter_run(struct pl_adapter *adapter,
                                 struct pl_request *request, unsigned timeout_ms,
                                 struct pl_run *run, struct pl_trail *trail) {
+  if (pl_spares_drop(&adapter->spares)) sweep_spares(adapter);
   if (adapter->shared != NULL) drop_unasked(adapter);
   if (adapter->shared == NULL) {
-    enum pl_progress progress = start_session(adapter, NULL, &adapter->shared);
+    enum pl_progress progress =
+        start_session(adapter, NULL, NULL, &adapter->shared);
     if (progress != PL_WENT_ON) return progress;
   }
   pl_session_run(adapter->shared, request, timeout_ms, run);
@@ -194,7 +196,9 @@ enum pl_progress pl_adapter_open(struct pl_adapter *adapter,
     return PL_GAVE_UP;
   }
   adapter->files_before = pl_audit_open_files();
-  enum pl_progress progress = start_session(adapter, NULL, &adapter->shared);
+  adapter->spares.limit = pl_spares_worth_it();
+  enum pl_progress progress =
+      start_session(adapter, NULL, NULL, &adapter->shared);
   if (progress == PL_WENT_ON)
     adapter->hello = json_incref(adapter->shared->hello);
   return progress;
@@ -203,6 +207,8 @@ enum pl_progress pl_adapter_open(struct pl_adapter *adapter,
 void pl_adapter_close(struct pl_adapter *adapter) {
   unsigned polite = adapter->driver.interrupted != 0 ? 0 : POLITE_MS;
   struct pl_text leaks = {0};
+  if (pl_spares_drop(&adapter->spares)) sweep_spares(adapter);
+  if (adapter->shared != NULL && polite > 0) drop_unasked(adapter);
   end_shared(adapter, polite, &leaks);
   if (leaks.length > 0 && polite > 0)
     note_fault(adapter, "left behind at the end and killed: %s", leaks.bytes);

@@ -91,13 +91,26 @@ static bool is_zombie(pid_t pid) {
          name_end[2] == 'X';
 }
 
-void pl_audit_descendants(pid_t root, const struct pl_pids *known,
+void pl_known_free(struct pl_known *known) {
+  pl_pids_free(&known->pids);
+  pl_pids_free(&known->sessions);
+}
+
+/* Says whether a process belongs to a known session. A member that has made a
+ * session of its own is found through its parents, as long as they live. */
+static bool in_session(const struct pl_known *known, pid_t pid) {
+  return known->sessions.count > 0 &&
+         pl_pids_have(&known->sessions, getsid(pid));
+}
+
+void pl_audit_descendants(pid_t root, const struct pl_known *known,
                           struct pl_pids *found) {
   struct pl_pids all = {0};
   add_children(root, &all);
   for (size_t i = 0; i < all.count; i++) {
     pid_t pid = all.at[i];
-    if (!pl_pids_have(known, pid)) {
+    if (in_session(known, pid)) continue;
+    if (!pl_pids_have(&known->pids, pid)) {
       if (root == 0) waitpid(pid, NULL, WNOHANG); /* only ours, only unknown */
       if (!is_zombie(pid)) pl_pids_add(found, pid);
     }
@@ -112,7 +125,7 @@ static void sleep_ms(unsigned ms) {
   nanosleep(&time, NULL);
 }
 
-void pl_audit_survivors(const struct pl_pids *known, unsigned grace_ms,
+void pl_audit_survivors(const struct pl_known *known, unsigned grace_ms,
                         struct pl_pids *found) {
   enum { STEP = 5 };
   for (unsigned waited = 0;; waited += STEP) {
@@ -138,7 +151,7 @@ void pl_audit_name(const struct pl_pids *pids, struct pl_text *text) {
   }
 }
 
-size_t pl_audit_kill(const struct pl_pids *known) {
+size_t pl_audit_kill(const struct pl_known *known) {
   struct pl_pids found = {0};
   for (unsigned round = 0; round < 400; round++) {
     found.count = 0;

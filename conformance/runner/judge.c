@@ -11,6 +11,8 @@
 struct trial {
   struct pl_judge *judge;
   const struct pl_case *item;
+  const struct pl_case *const *rest; /* the cases after it */
+  size_t rest_count;
   struct pl_outcome *outcome;
   struct pl_pattern pattern;
   struct pl_trail trail;
@@ -50,6 +52,12 @@ static char *why_unsupported(const struct pl_judge *judge,
       return pl_mem_format("does not apply with trait %s", name);
   }
   return NULL;
+}
+
+bool pl_judge_asks(const struct pl_judge *judge, const struct pl_case *item) {
+  char *why = why_unsupported(judge, item);
+  free(why);
+  return why == NULL;
 }
 
 static const json_t *expected_trace(const struct pl_judge *judge,
@@ -163,7 +171,41 @@ static void take_run(struct trial *trial, struct pl_run *run) {
   run->detail = NULL;
 }
 
-static enum pl_progress run_once(struct trial *trial) {
+static unsigned long runs_of(const struct pl_judge *judge,
+                             const struct pl_case *item) {
+  return (unsigned long)item->runs * judge->repeat;
+}
+
+/* Lists the cases of the next runs, as far as each gets a process of its own
+ * and there can be a spare for it: `more` of this case, then the others. */
+static size_t next_runs(const struct trial *trial, unsigned long more,
+                        const struct pl_case *next[PL_SPARES_MAX]) {
+  size_t count = 0;
+  for (; more > 0 && count < PL_SPARES_MAX; more--)
+    next[count++] = trial->item;
+  for (size_t i = 0; i < trial->rest_count && trial->rest[i]->isolated; i++)
+    for (unsigned long k = runs_of(trial->judge, trial->rest[i]); k > 0; k--)
+      if (count == PL_SPARES_MAX)
+        return count;
+      else
+        next[count++] = trial->rest[i];
+  return count;
+}
+
+/* Has the adapter run the program; `more` runs of the case follow. */
+static enum pl_progress ask(struct trial *trial, unsigned long more,
+                            struct pl_request *request, struct pl_run *run) {
+  struct pl_adapter *adapter = &trial->judge->adapter;
+  unsigned timeout_ms = timeout_of(trial);
+  if (!trial->item->isolated)
+    return pl_adapter_run(adapter, request, timeout_ms, run, &trial->trail);
+  const struct pl_case *next[PL_SPARES_MAX];
+  size_t count = next_runs(trial, more, next);
+  return pl_adapter_run_alone(adapter, trial->item, next, count, request,
+                              timeout_ms, run, &trial->trail);
+}
+
+static enum pl_progress run_once(struct trial *trial, unsigned long more) {
   struct pl_judge *judge = trial->judge;
   const struct pl_case *item = trial->item;
   struct pl_request request = {.program = item->program,
@@ -179,12 +221,7 @@ static enum pl_progress run_once(struct trial *trial) {
     }
     request.dir = own_dir;
   }
-  enum pl_progress progress =
-      item->isolated
-          ? pl_adapter_run_alone(&judge->adapter, item, &request,
-                                 timeout_of(trial), &run, &trial->trail)
-          : pl_adapter_run(&judge->adapter, &request, timeout_of(trial), &run,
-                           &trial->trail);
+  enum pl_progress progress = ask(trial, more, &request, &run);
   pl_scratch_drop(own_dir);
   if (progress == PL_WENT_ON && run.kind == PL_RUN_INTERRUPTED)
     progress = PL_INTERRUPTED;
@@ -271,7 +308,7 @@ static void quarantine(struct trial *trial) {
 
 static enum pl_progress run_all(struct trial *trial) {
   const json_t *ir = expected_trace(trial->judge, trial->item);
-  unsigned long runs = (unsigned long)trial->item->runs * trial->judge->repeat;
+  unsigned long runs = runs_of(trial->judge, trial->item);
   char *error = NULL;
   enum pl_progress progress = PL_WENT_ON;
   if (pl_pattern_compile(&trial->pattern, ir, &error) != 0) {
@@ -280,7 +317,7 @@ static enum pl_progress run_all(struct trial *trial) {
   }
   for (unsigned long i = 0;
        i < runs && progress == PL_WENT_ON && !trial->decided; i++)
-    progress = run_once(trial);
+    progress = run_once(trial, runs - i - 1);
   if (progress == PL_WENT_ON) conclude(trial);
   pl_pattern_free(&trial->pattern);
   return progress;
@@ -288,8 +325,13 @@ static enum pl_progress run_all(struct trial *trial) {
 
 enum pl_progress pl_judge_case(struct pl_judge *judge,
                                const struct pl_case *item,
+                               const struct pl_case *const *rest, size_t count,
                                struct pl_outcome *outcome) {
-  struct trial trial = {.judge = judge, .item = item, .outcome = outcome};
+  struct trial trial = {.judge = judge,
+                        .item = item,
+                        .rest = rest,
+                        .rest_count = count,
+                        .outcome = outcome};
   uint64_t begin = uv_hrtime();
   enum pl_progress progress = PL_WENT_ON;
   *outcome = (struct pl_outcome){.evidence = pl_mem_need(json_object())};
@@ -298,7 +340,7 @@ enum pl_progress pl_judge_case(struct pl_judge *judge,
     decide(&trial, PL_VERDICT_UNSUPPORTED, why);
   else
     progress = run_all(&trial);
-  judge->adapter.last_id = item->id;
+  if (why == NULL && !item->isolated) judge->adapter.last_id = item->id;
   outcome->log = trial.trail.log;
   if (progress == PL_WENT_ON) {
     add_leaks(&trial);

@@ -47,10 +47,15 @@ struct pl_outcome {
 enum pl_progress pl_judge_open(struct pl_judge *judge,
                                const struct pl_session_plan *plan);
 
-/* Judges a case. Gives `outcome`, free with pl_outcome_free(); only with
- * PL_WENT_ON is it filled. */
+/* Says whether a case is asked of this adapter at all. */
+bool pl_judge_asks(const struct pl_judge *judge, const struct pl_case *item);
+
+/* Judges a case. `rest` are the `count` cases that are judged after it, among
+ * those that are asked. Gives `outcome`, free with pl_outcome_free(); only
+ * with PL_WENT_ON is it filled. */
 enum pl_progress pl_judge_case(struct pl_judge *judge,
                                const struct pl_case *item,
+                               const struct pl_case *const *rest, size_t count,
                                struct pl_outcome *outcome);
 void pl_outcome_free(struct pl_outcome *outcome);
 

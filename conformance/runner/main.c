@@ -36,6 +36,22 @@ static void shuffle(struct pl_case **cases, size_t count, unsigned seed) {
   }
 }
 
+/* Puts the cases that get a process of their own behind the others, each kind
+ * in its order: so one such process can start while another runs, and none
+ * while a program runs that shares its process with others. */
+static void put_isolated_last(struct pl_case **cases, size_t count) {
+  struct pl_case **isolated = pl_mem_alloc((count + 1) * sizeof *isolated);
+  size_t shared = 0, kept = 0;
+  for (size_t i = 0; i < count; i++)
+    if (cases[i]->isolated)
+      isolated[kept++] = cases[i];
+    else
+      cases[shared++] = cases[i];
+  for (size_t i = 0; i < kept; i++)
+    cases[shared + i] = isolated[i];
+  free(isolated);
+}
+
 static size_t choose(const struct pl_corpus *corpus,
                      const struct pl_options *options, struct pl_case **cases) {
   size_t count = 0;
@@ -43,6 +59,7 @@ static size_t choose(const struct pl_corpus *corpus,
     if (pl_selection_has(&options->selection, &corpus->at[i]))
       cases[count++] = &corpus->at[i];
   shuffle(cases, count, options->seed);
+  put_isolated_last(cases, count);
   return count;
 }
 

@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "memory.h"
+#include "spawn.h"
 
 /* The groups that run now, for pl_process_kill_all(): the judge has at most a
- * session and an isolated process at a time. */
+ * session, an isolated process and a spare at a time. */
 enum { MAX_RUNNING = 8 };
 
 /* How long output is waited for after the process itself has ended. */
@@ -37,6 +39,23 @@ static void on_stop_signal(uv_signal_t *handle, int number) {
   driver->interrupted = number;
 }
 
+/* Only those that were started here are waited for: the others are the
+ * audit's. */
+static void on_child_signal(uv_signal_t *handle, int number) {
+  struct pl_driver *driver = handle->data;
+  (void)number;
+  for (struct pl_process *process = driver->newest; process;
+       process = process->older) {
+    int status;
+    if (process->exited || waitpid(process->pid, &status, WNOHANG) <= 0)
+      continue;
+    process->exited = true;
+    process->status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    process->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    note_running(process->pid, 0);
+  }
+}
+
 static void on_deadline(uv_timer_t *timer) {
   struct pl_driver *driver = timer->data;
   driver->timed_out = true;
@@ -55,7 +74,7 @@ static bool enough_descriptors(void) {
 }
 
 int pl_driver_init(struct pl_driver *driver) {
-  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+  static const int numbers[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
   memset(driver, 0, sizeof *driver);
   if (!enough_descriptors()) return UV_EMFILE;
   int error = uv_loop_init(&driver->loop);
@@ -68,10 +87,12 @@ int pl_driver_init(struct pl_driver *driver) {
   uv_pipe_init(&driver->loop, &first, 0);
   uv_close((uv_handle_t *)&first, NULL);
   uv_run(&driver->loop, UV_RUN_NOWAIT);
-  for (size_t i = 0; i < 3 && error == 0; i++) {
+  for (size_t i = 0; i < 4 && error == 0; i++) {
     uv_signal_init(&driver->loop, &driver->signal[i]);
     driver->signal[i].data = driver;
-    error = uv_signal_start(&driver->signal[i], on_stop_signal, numbers[i]);
+    error =
+        uv_signal_start(&driver->signal[i],
+                        i == 0 ? on_child_signal : on_stop_signal, numbers[i]);
     uv_unref((uv_handle_t *)&driver->signal[i]);
   }
   driver->ready = true;
@@ -81,7 +102,7 @@ int pl_driver_init(struct pl_driver *driver) {
 void pl_driver_free(struct pl_driver *driver) {
   if (!driver->ready) return;
   uv_close((uv_handle_t *)&driver->timer, NULL);
-  for (size_t i = 0; i < 3; i++)
+  for (size_t i = 0; i < 4; i++)
     uv_close((uv_handle_t *)&driver->signal[i], NULL);
   uv_run(&driver->loop, UV_RUN_DEFAULT);
   uv_loop_close(&driver->loop);
@@ -101,14 +122,6 @@ static void turn(struct pl_driver *driver, uint64_t deadline) {
   uv_timer_start(&driver->timer, on_deadline, wait, 0);
   uv_run(&driver->loop, UV_RUN_ONCE);
   uv_timer_stop(&driver->timer);
-}
-
-static void on_exit_status(uv_process_t *handle, int64_t status, int signal) {
-  struct pl_process *process = handle->data;
-  process->exited = true;
-  process->status = status;
-  process->signal = signal;
-  note_running(process->pid, 0);
 }
 
 static void give_line_room(uv_handle_t *handle, size_t hint, uv_buf_t *buf) {
@@ -162,55 +175,42 @@ static void release(struct pl_process *process) {
   close_one((uv_handle_t *)&process->in);
   close_one((uv_handle_t *)&process->out);
   close_one((uv_handle_t *)&process->err);
-  close_one((uv_handle_t *)&process->handle);
   while (process->open > 0)
     uv_run(&process->driver->loop, UV_RUN_ONCE);
   pl_lines_free(&process->lines);
   free(process);
 }
 
-static struct pl_process *prepare(struct pl_driver *driver) {
+/* Gives a process with its pipes at the ends of what was spawned. */
+static struct pl_process *take_up(struct pl_driver *driver,
+                                  const struct pl_spawned *spawned) {
   struct pl_process *process = pl_mem_alloc(sizeof *process);
   uv_pipe_t *pipes[] = {&process->in, &process->out, &process->err};
   process->driver = driver;
+  process->pid = spawned->pid;
+  process->open = 3;
+  process->older = driver->newest;
+  driver->newest = process;
+  note_running(0, process->pid);
   for (size_t i = 0; i < 3; i++) {
     uv_pipe_init(&driver->loop, pipes[i], 0);
     pipes[i]->data = process;
+    /* cannot fail: these are sockets, and they do not block already */
+    if (uv_pipe_open(pipes[i], spawned->end[i]) != 0) close(spawned->end[i]);
   }
-  process->handle.data = process;
-  process->open = 4;
   return process;
 }
 
 int pl_process_start(struct pl_driver *driver, char **argv, char **env,
                      struct pl_process **result) {
-  struct pl_process *process = prepare(driver);
-  uv_stdio_container_t stdio[3] = {
-      {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE,
-       .data.stream = (uv_stream_t *)&process->in},
-      {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
-       .data.stream = (uv_stream_t *)&process->out},
-      {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
-       .data.stream = (uv_stream_t *)&process->err}};
-  uv_process_options_t options = {.exit_cb = on_exit_status,
-                                  .file = argv[0],
-                                  .args = argv,
-                                  .env = env,
-                                  .flags = UV_PROCESS_DETACHED,
-                                  .stdio_count = 3,
-                                  .stdio = stdio};
-  int error = uv_spawn(&driver->loop, &process->handle, &options);
-  if (error == 0) {
-    process->pid = process->handle.pid;
-    note_running(0, process->pid);
-    uv_read_start((uv_stream_t *)&process->out, give_line_room, on_out);
-    uv_read_start((uv_stream_t *)&process->err, give_log_room, on_err);
-    *result = process;
-    return 0;
-  }
-  process->exited = true;
-  release(process);
-  return error;
+  struct pl_spawned spawned;
+  int error = pl_spawn(argv, env, &spawned);
+  if (error != 0) return error;
+  struct pl_process *process = take_up(driver, &spawned);
+  uv_read_start((uv_stream_t *)&process->out, give_line_room, on_out);
+  uv_read_start((uv_stream_t *)&process->err, give_log_room, on_err);
+  *result = process;
+  return 0;
 }
 
 struct sending {
@@ -306,5 +306,9 @@ void pl_process_free(struct pl_process *process) {
   if (process == NULL) return;
   pl_process_kill(process);
   note_running(process->pid, 0);
+  struct pl_process **at = &process->driver->newest;
+  while (*at != process)
+    at = &(*at)->older;
+  *at = process->older;
   release(process);
 }

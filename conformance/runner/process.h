@@ -4,6 +4,7 @@
  *
  * Invariants:
  *  - every wait has a deadline; time is uv_hrtime() in nanoseconds;
+ *  - while one process is waited for, what the others write is read, too;
  *  - after pl_process_free() the process is reaped, its group was killed, and
  *    no descriptor of it is left.
  */
@@ -18,19 +19,20 @@
 
 #include "lines.h"
 
-/* The loop of the judge: one thread, one timer, the stop signals. */
+/* The loop of the judge: one thread, one timer, the signals. */
 struct pl_driver {
   uv_loop_t loop;
   uv_timer_t timer;
-  uv_signal_t signal[3];
-  bool ready;      /* all of it is set up */
-  bool timed_out;  /* the timer's deadline has passed */
-  int interrupted; /* SIGINT, SIGTERM or SIGHUP, once one has come */
+  uv_signal_t signal[4];     /* SIGCHLD, then those that stop a run */
+  struct pl_process *newest; /* of all processes not yet freed */
+  bool ready;                /* all of it is set up */
+  bool timed_out;            /* the timer's deadline has passed */
+  int interrupted;           /* SIGINT, SIGTERM or SIGHUP, once one has come */
 };
 
 struct pl_process {
   struct pl_driver *driver;
-  uv_process_t handle;
+  struct pl_process *older; /* in the driver's list */
   uv_pipe_t in, out, err;
   struct pl_lines lines; /* its stdout */
   struct pl_tail log;    /* its stderr */

@@ -46,6 +46,8 @@ struct run {
 struct entry {
   struct run *run;
   const struct pl_case *item;
+  const struct pl_case *const *rest; /* those after it that are asked */
+  size_t rest_count;
 };
 
 static void complain(const char *words) {
@@ -73,7 +75,8 @@ static void run_entry(void **state) {
   struct pl_outcome outcome;
   if (run->stopped != PL_WENT_ON || run->broken)
     pl_output_bail(run->output, "");
-  run->stopped = pl_judge_case(&run->judge, entry->item, &outcome);
+  run->stopped = pl_judge_case(&run->judge, entry->item, entry->rest,
+                               entry->rest_count, &outcome);
   if (run->stopped != PL_WENT_ON)
     pl_output_bail(run->output, run->stopped == PL_INTERRUPTED
                                     ? "interrupted"
@@ -107,8 +110,11 @@ static void run_cases(struct run *run, struct pl_case *const *cases) {
   struct CMUnitTest *tests = pl_mem_alloc(count * sizeof *tests);
   struct entry *entries = pl_mem_alloc(count * sizeof *entries);
   char *group = group_name(run);
-  for (size_t i = 0; i < count; i++) {
-    entries[i] = (struct entry){run, cases[i]};
+  const struct pl_case **rest = pl_mem_alloc((count + 1) * sizeof *rest);
+  size_t first = count;
+  for (size_t i = count; i-- > 0;) {
+    entries[i] = (struct entry){run, cases[i], rest + first, count - first};
+    if (pl_judge_asks(&run->judge, cases[i])) rest[--first] = cases[i];
     tests[i] =
         (struct CMUnitTest){.name = pl_output_name(run->output, cases[i]->id),
                             .test_func = run_entry,
@@ -120,6 +126,7 @@ static void run_cases(struct run *run, struct pl_case *const *cases) {
   for (size_t i = 0; i < count; i++)
     free((char *)tests[i].name);
   free(group);
+  free(rest);
   free(entries);
   free(tests);
 }
@@ -152,7 +159,8 @@ static void say_stats(const struct run *run) {
           "stats: %zu cases, %.1f us per case, %u processes started, "
           "latest time-out %.1f ms late\n",
           run->done, run->done ? total / (double)run->done : 0,
-          run->judge.adapter.sessions, run->judge.latest_ms);
+          run->judge.adapter.sessions + run->judge.adapter.spares.started,
+          run->judge.latest_ms);
   fprintf(stderr,
           "stats: descriptors %d before, %d after; heap %zu bytes after a "
           "tenth, %zu at the end; resident %ld pages after a tenth, %ld at "

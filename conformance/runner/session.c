@@ -81,17 +81,12 @@ static char *unanswered_start(struct pl_session *session, enum pl_wait wait) {
   return text.bytes;
 }
 
-/* Shakes hands. Returns 0, or -1 with `*error` (NULL: interrupted). */
-static int shake_hands(struct pl_session *session, char **error) {
+/* Reads the answer to start. Returns 0, or -1 with `*error` (NULL:
+ * interrupted). */
+static int read_hello(struct pl_session *session, char **error) {
   struct pl_process *process = session->process;
-  struct pl_text message = {0};
   size_t length;
-  pl_message_start(&message);
-  *error = tell(session, &message);
-  pl_text_free(&message);
-  if (*error != NULL) return -1;
-  enum pl_wait wait =
-      pl_process_wait_line(process, deadline_after(session->plan->start_ms));
+  enum pl_wait wait = pl_process_wait_line(process, session->answer_by);
   if (wait == PL_WAIT_INTERRUPTED) return -1;
   if (wait != PL_WAIT_LINE) {
     *error = unanswered_start(session, wait);
@@ -117,11 +112,11 @@ static char *with_log(char *error, const struct pl_process *process) {
   return both;
 }
 
-struct pl_session *pl_session_start(const struct pl_session_plan *plan,
+struct pl_session *pl_session_begin(const struct pl_session_plan *plan,
                                     char **env, char **error) {
   struct pl_session *session = pl_mem_alloc(sizeof *session);
+  struct pl_text message = {0};
   session->plan = plan;
-  *error = NULL;
   int reason =
       pl_process_start(plan->driver, plan->argv, env, &session->process);
   if (reason != 0) {
@@ -133,17 +128,28 @@ struct pl_session *pl_session_start(const struct pl_session_plan *plan,
     free(session);
     return NULL;
   }
-  if (shake_hands(session, error) == 0) {
-    struct pl_pids none = {0};
+  session->answer_by = deadline_after(plan->start_ms);
+  pl_message_start(&message);
+  *error = tell(session, &message);
+  pl_text_free(&message);
+  if (*error == NULL) return session;
+  pl_session_end(session, 0);
+  return NULL;
+}
+
+bool pl_session_ready(struct pl_session *session, char **error) {
+  *error = NULL;
+  if (read_hello(session, error) == 0) {
+    const struct pl_known none = {0};
     pl_audit_descendants(session->process->pid, &none, &session->helpers);
-    return session;
+    return true;
   }
   if (*error != NULL) {
     pl_process_wait_end(session->process, deadline_after(50));
     *error = with_log(*error, session->process);
   }
   pl_session_end(session, 0);
-  return NULL;
+  return false;
 }
 
 void pl_run_free(struct pl_run *run) {

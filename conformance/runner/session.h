@@ -28,7 +28,8 @@ struct pl_session_plan {
 struct pl_session {
   const struct pl_session_plan *plan;
   struct pl_process *process;
-  json_t *hello;          /* the answer to start */
+  json_t *hello;          /* the answer to start, once it has come */
+  uint64_t answer_by;     /* the time limit of that */
   long long seq;          /* of the last request */
   struct pl_pids helpers; /* descendants it had when it answered start */
 };
@@ -51,11 +52,16 @@ struct pl_run {
   double late_ms;   /* with PL_RUN_TIMEOUT: how late it was noticed */
 };
 
-/* Starts the adapter and shakes hands. `env` NULL: this process's own. Gives
- * the session (free with pl_session_end()), or NULL with why in `*error`;
- * interrupted: NULL with `*error` NULL. */
-struct pl_session *pl_session_start(const struct pl_session_plan *plan,
+/* Starts the adapter and tells it to start, without waiting for its answer.
+ * `env` NULL: this process's own. Gives the session, end with
+ * pl_session_end(); or NULL with why in `*error`. */
+struct pl_session *pl_session_begin(const struct pl_session_plan *plan,
                                     char **env, char **error);
+
+/* Waits for the answer to start. Returns whether it is a good one; else takes
+ * the session, which has ended, and gives why in `*error` (NULL:
+ * interrupted). */
+bool pl_session_ready(struct pl_session *session, char **error);
 
 /* Runs one program; `request->seq` is filled in. With `request->stream` the
  * session is used up: events are read until the process has ended, which is

@@ -6,17 +6,21 @@
  * until a program's first label is "bad"; then it does what its mode says. So
  * a run shows both that the fault gets its verdict and that the cases after
  * it are judged as if nothing had happened. Modes that begin at the start, or
- * concern every answer, say so below.
+ * concern every answer, say so below. Where BAD_ADAPTER_DIARY names a file,
+ * each process adds an s to it when it starts, an r for a program, and an i
+ * for one that has its process for itself.
  *
  * Invariant: whatever a mode does, it does without reading the case's
  * expectation; it never sees one.
  */
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +32,7 @@ struct request {
 };
 
 static const char *mode;
+static pid_t helper; /* of mode "helper" */
 
 static bool is_mode(const char *name) {
   return strcmp(mode, name) == 0;
@@ -55,7 +60,40 @@ static void say_json(json_t *object) {
   json_decref(object);
 }
 
+/* Adds a letter to the file that BAD_ADAPTER_DIARY names. Returns the how
+ * manyth of its kind it is, 0 where there is no such file. */
+static long note(char letter) {
+  static char text[4096];
+  const char *path = getenv("BAD_ADAPTER_DIARY");
+  int fd = path != NULL ? open(path, O_RDWR | O_APPEND | O_CREAT, 0600) : -1;
+  if (fd < 0 || write(fd, &letter, 1) != 1) return 0;
+  off_t mine = lseek(fd, 0, SEEK_CUR);
+  ssize_t length = pread(fd, text, sizeof text, 0);
+  long count = 0;
+  for (ssize_t i = 0; i < length && i < mine; i++)
+    count += text[i] == letter;
+  close(fd);
+  return count;
+}
+
+/* A helper that ends with this process: it reads a pipe that nobody writes. */
+static void start_helper(void) {
+  int ends[2];
+  char byte;
+  if (pipe(ends) != 0 || (helper = fork()) != 0) return;
+  close(0);
+  close(1);
+  close(2);
+  close(ends[1]);
+  _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
+}
+
 static void answer_start(void) {
+  long starts = note('s');
+  if (is_mode("third-start-fails") && starts == 3) exit(3);
+  if (is_mode("starts-fail-from-third") && starts >= 3) exit(3);
+  if (is_mode("third-start-hangs") && starts == 3) sleep_for_ever();
+  if (is_mode("helper")) start_helper();
   if (is_mode("no-start-answer")) sleep_for_ever();
   if (is_mode("start-crash")) {
     fputs("bad-adapter: the library has ABI 7, this host knows 1\n", stderr);
@@ -91,6 +129,16 @@ static void leave_orphan(bool own_session) {
   close(2);
   execlp("sleep", "sleep", "1000", (char *)NULL);
   _exit(127);
+}
+
+/* Leaves a process that ends by itself. */
+static void leave_for(long ms) {
+  if (fork() != 0) return;
+  close(0);
+  close(1);
+  close(2);
+  sleep_ms(ms);
+  _exit(0);
 }
 
 /* 17 MiB without a newline: one more than a line may have. */
@@ -172,7 +220,7 @@ static bool answer_wrongly(const struct request *request) {
   else if (is_mode("error-answer"))
     say_json(json_pack("{s:I,s:{s:s,s:s}}", "seq", request->seq, "error",
                        "message", "no idea", "detail", "line 7"));
-  else if (is_mode("unsupported"))
+  else if (is_mode("unsupported") || is_mode("environment"))
     say_json(json_pack("{s:I,s:s}", "seq", request->seq, "unsupported",
                        "not today"));
   else if (is_mode("bad-event"))
@@ -199,16 +247,29 @@ static bool answer_wrongly(const struct request *request) {
   return true;
 }
 
+/* Each label becomes an event with what the variable of that name holds. */
+static void show_environment(json_t *events) {
+  for (size_t i = 0; i < json_array_size(events); i++) {
+    const char *name = json_string_value(json_array_get(events, i));
+    json_array_set_new(events, i,
+                       json_pack("[ss?]", name, name ? getenv(name) : NULL));
+  }
+}
+
 static void answer_run(struct request *request) {
   static unsigned bad_runs;
+  note(request->stream ? 'i' : 'r');
+  if (is_mode("environment")) show_environment(request->events);
+  if (is_mode("helper") && kill(helper, 0) != 0)
+    json_array_append_new(request->events, json_string("the helper is gone"));
   if (is_mode("constant-answers"))
     json_array_clear(request->events),
         json_array_append_new(request->events, json_string("first"));
   if (request->bad && is_mode("flaky") && ++bad_runs % 2 == 0)
     json_array_append_new(request->events, json_string("bad"));
-  if (!request->bad && request->stream &&
+  if (request->bad && !request->stream &&
       (is_mode("talks-on") || is_mode("exit-3")))
-    sleep_ms(200); /* time for the shared adapter to do what it does unasked */
+    leave_for(60); /* the judge waits so long: time to do a thing unasked */
   if (request->bad && answer_wrongly(request)) return;
   if (!request->bad || misbehave(request)) answer_events(request);
 }
