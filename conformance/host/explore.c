@@ -146,7 +146,8 @@ static enum pl_seen on_seen(void *self, uint64_t state) {
       (state ^ explorer->run.history) * UINT64_C(0x9e3779b97f4a7c15) | 1;
   if (digest == explorer->last) return PL_SEEN_SAME;
   explorer->last = digest;
-  if (explorer->depth < explorer->given) return PL_SEEN_NEW;
+  if (explorer->depth < explorer->given || explorer->limits->no_merge)
+    return PL_SEEN_NEW;
   return look_up(explorer, digest);
 }
 

@@ -22,6 +22,7 @@ struct explore_limits {
   unsigned slack_ms; /* time that may pass unasked in a run, in all */
   unsigned late_ms;  /* how late a job may begin, and end */
   bool any_order;    /* also orders that are only usual (provider.h) */
+  bool no_merge;     /* explore a state again each time: slow, for tests */
 };
 
 /* What an exploration finds out unless it is told otherwise. */

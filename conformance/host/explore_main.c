@@ -56,6 +56,8 @@ static int usage(FILE *out) {
       "  --max-choices N    ... or so many questions in one (4000)\n"
       "  --slack MS         time that may pass unasked in a run (2)\n"
       "  --late MS          how late a job may begin, and end (10)\n"
+      "  --no-merge         explore a state again each time it comes up "
+      "(slow)\n"
       "  --any-order        a program's handles of one phase, close callbacks\n"
       "                     and signals in any order, not the usual one\n"
       "\n"
@@ -97,6 +99,7 @@ enum flag {
   OPT_LATE,
   OPT_ANY_ORDER,
   OPT_SERVE,
+  OPT_NO_MERGE,
   OPT_HELP
 };
 
@@ -113,6 +116,7 @@ static const struct option known[] = {
     {"max-choices", required_argument, NULL, OPT_CHOICES},
     {"slack", required_argument, NULL, OPT_SLACK},
     {"late", required_argument, NULL, OPT_LATE},
+    {"no-merge", no_argument, NULL, OPT_NO_MERGE},
     {"serve", no_argument, NULL, OPT_SERVE},
     {"any-order", no_argument, NULL, OPT_ANY_ORDER},
     {"help", no_argument, NULL, OPT_HELP},
@@ -153,6 +157,8 @@ static bool read_option(struct arguments *arguments, int option) {
     return arguments->verbose = true;
   case OPT_ANY_ORDER:
     return arguments->limits.any_order = true;
+  case OPT_NO_MERGE:
+    return arguments->limits.no_merge = true;
   case OPT_SERVE:
     return arguments->serve = true;
   case OPT_SELECT:

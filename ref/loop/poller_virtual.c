@@ -138,7 +138,7 @@ static uint64_t digest_of(const struct pl__world *world) {
   uint64_t digest = pl__mix(world->now, loop->time);
   digest = pl__mix(digest, world->slack);
   digest = pl__mix(digest, pl__timeouts_digest(loop));
-  digest = pl__mix(digest, loop->timeouts.timer.order);
+  digest = pl__mix(digest, pl__wheel_digest(&loop->wheel));
   digest = pl__mix(digest, pl__jobs_digest(world));
   for (const struct pl_work *work = atomic_load(&world->loop->done);
        work != NULL; work = work->below) {

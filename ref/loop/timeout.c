@@ -413,8 +413,15 @@ static void on_timer(void *arg, int status) {
   schedule(loop, all->next_expiry > now ? all->next_expiry - now : 1);
 }
 
-/* Of what decides which list is next; what is in the lists, whoever started it
- * knows. */
+static uint64_t digest_list(const struct pl_timeout_list *list) {
+  uint64_t digest = pl__mix(list->expiry, list->msecs);
+  for (const struct pl_link *link = list->timeouts.next;
+       link != &list->timeouts; link = link->next)
+    digest = pl__mix(
+        digest, PL__OWNER(link, const struct pl_timeout, head.link)->start);
+  return digest;
+}
+
 uint64_t pl__timeouts_digest(const struct pl_loop *loop) {
   const struct pl__timeouts *all = &loop->timeouts;
   uint64_t sum = pl__mix(all->next_expiry, all->lists);
@@ -423,7 +430,7 @@ uint64_t pl__timeouts_digest(const struct pl_loop *loop) {
     uint64_t before = 0;
     for (size_t k = 0; k < all->lists; k++)
       before += is_before(all->heap[k], list);
-    sum += pl__mix(pl__mix(list->expiry, list->msecs), before);
+    sum += pl__mix(digest_list(list), before);
   }
   return sum;
 }

@@ -248,3 +248,26 @@ uint64_t pl__wheel_next(const struct pl__wheel *wheel, size_t patience) {
   look_at(&wheel->far, &least, &(size_t){SIZE_MAX});
   return least;
 }
+
+/* A sum, so that it does not matter where they stand. */
+static uint64_t digest_of(const struct pl_link *list) {
+  uint64_t sum = 0;
+  for (const struct pl_link *link = list->next; link != list;
+       link = link->next) {
+    const struct pl_timer *timer =
+        PL__OWNER(link, const struct pl_timer, head.link);
+    uint64_t product = (timer->due ^ timer->order << 32) *
+                       UINT64_C(0x9e3779b97f4a7c15);
+    sum += product ^ product >> 29;
+  }
+  return sum;
+}
+
+uint64_t pl__wheel_digest(const struct pl__wheel *wheel) {
+  uint64_t sum = digest_of(&wheel->far);
+  for (unsigned word = 0; word < PL__WHEEL_WORDS; word++)
+    for (uint64_t bits = wheel->filled[word]; bits != 0; bits &= bits - 1)
+      sum += digest_of(
+          &wheel->slot[word * 64 + (unsigned)__builtin_ctzll(bits)]);
+  return sum;
+}

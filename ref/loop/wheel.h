@@ -96,4 +96,7 @@ struct pl_timer *pl__wheel_seek(struct pl__wheel *wheel, uint64_t now);
  */
 uint64_t pl__wheel_next(const struct pl__wheel *wheel, size_t patience);
 
+/* A digest of when the timers are due, and in which order. Looks at all. */
+uint64_t pl__wheel_digest(const struct pl__wheel *wheel);
+
 #endif

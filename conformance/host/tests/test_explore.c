@@ -156,6 +156,15 @@ static void each_program_has_exactly_its_traces(void **state) {
   }
 }
 
+static void states_that_are_merged_lose_no_trace(void **state) {
+  (void)state;
+  for (size_t i = 0; i + 1 < sizeof programs / sizeof programs[0]; i++) {
+    json_t *json = explored("--json --no-merge", programs[i].program, 0);
+    assert_same_set(json_object_get(json, "traces"), programs[i].traces);
+    json_decref(json);
+  }
+}
+
 #define TWO_WAKE_UPS                                                           \
   "[{'async':{'id':'a','then':[{'log':'a'},{'close':{'of':'a'}}]}},"           \
   "{'async':{'id':'b','then':[{'log':'b'},{'close':{'of':'b'}}]}},"            \
@@ -385,6 +394,7 @@ int main(int argc, char **argv) {
   other = argv[3];
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_program_has_exactly_its_traces),
+      cmocka_unit_test(states_that_are_merged_lose_no_trace),
       cmocka_unit_test(usual_orders_are_free_when_that_is_asked_for),
       cmocka_unit_test(the_tree_leads_to_every_trace),
       cmocka_unit_test(a_limit_is_told_with_status_3),
