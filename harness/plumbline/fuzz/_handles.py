@@ -259,8 +259,8 @@ class _Writer:
             ):
                 times["after"] = 1
             start: dict[str, object] = dict(times)
-            start["of"] = id
-            return [{word: {**start, "log": self.label("start")}}]
+            start |= {"of": id, "log": self.label("start")}
+            return [{word: start}]
         if word == "timer.again":
             return [{word: {"of": id, "log": self.label("again")}}]
         if word == "timer.set-repeat":

@@ -41,6 +41,8 @@ _RUNTIME_WORDS = {
     "durations": "",          # timeouts of several durations
     "immediate-in-main": "",  # immediates made before the first turn
     "block-in-interval": "",  # intervals whose callbacks take their time
+    "timers-in-interval": "",  # timers made or refreshed in their callbacks
+    "refresh-in-drain": "",   # refreshed by ticks and microtasks
 }
 _HANDLE_WORDS = {
     "timer": "loop.timer",
@@ -85,7 +87,7 @@ _WITH = {
 }
 _WITHOUT = {
     "timers-after-poll": ("timers-and-modes", "ref-of-runtime"),
-    "timer-lists": ("durations",),
+    "timer-lists": ("durations", "block-in-interval", "timers-in-interval"),
     "zero-timer-next-iteration": ("zero-in-timer", "update-time"),
 }
 _OF_RUNTIME = {"ref-of-runtime": ("unref",)}

@@ -3,13 +3,13 @@
 
 The model is the reference on its virtual loop, walked through by
 `plumb-explore --serve`. It takes for granted that little time passes unasked
-(`slack`) and that jobs are not very late; a second, wider look is for traces
+(`slack`) and that jobs are not very late; further, wider looks are for traces
 that were seen where neither held, on a busy machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +25,12 @@ __all__ = ["Allowed", "Oracle", "Undecided"]
 _SECONDS = 20.0
 _ENDLESS = "never-ends"
 
-_LIMITS = {"limit": 5000, "slack": 2, "late": 10}
-_WIDER = {"limit": 20000, "slack": 10, "late": 100}
+# How slow the machine is taken to be: as a rule, and in further looks.
+_PATIENCE = (
+    {"limit": 5000, "slack": 2, "late": 10},
+    {"limit": 50000, "slack": 6, "late": 50},
+    {"limit": 200000, "slack": 12, "late": 200},
+)
 
 
 class Undecided(Exception):
@@ -65,14 +69,22 @@ class Oracle:
     ) -> None:
         self._lines.close()
 
-    def ask(self, program: Program, *, wider: bool = False) -> Allowed:
-        """All traces of a program, or, `wider`, those of a slow machine;
-        Undecided where they are not known."""
+    def wider(self, program: Program) -> Iterator[Allowed]:
+        """All traces on slow, and on slower machines, where they are
+        known."""
+        for patience in range(1, len(_PATIENCE)):
+            try:
+                yield self.ask(program, patience)
+            except Undecided:
+                return
+
+    def ask(self, program: Program, patience: int = 0) -> Allowed:
+        """All traces of a program; Undecided where they are not known."""
         if not self._lines.running:
             self._lines.start()
         question: dict[str, object] = {
             "program": {"main": program}, "dir": str(self._folder)}
-        question.update(_WIDER if wider else _LIMITS)
+        question.update(_PATIENCE[patience])
         try:
             answer = self._lines.ask(question, _SECONDS)
         except Gone as gone:

@@ -18,7 +18,8 @@ passed, which no busy machine guarantees.
 Whether a loop that nothing keeps alive still looks at its timers once depends
 on where main runs: before the loop, or (JavaScript adapters that run program
 after program) in a check phase. So a program that unrefs begins in an
-immediate.
+immediate. Immediates are not unref'd: how often a loop that sleeps wakes up to
+run them is nobody's promise.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ _ONE_DELAY = 4
 
 _MOST_OBJECTS = 9
 _MOST_BLOCKS = 2
+_TIMERS = ("timeout", "interval")
 _CLEARABLE = ("timeout", "interval", "immediate")
+_DRAINED = {"tick", "microtask"}
 
 
 @dataclass
@@ -72,6 +75,7 @@ class _Place:
     once: bool
     main: bool              # main itself, or what is drained behind it
     interval: bool = False  # within an interval's callback
+    drain: bool = False     # a tick's or microtask's callback
 
 
 class _Writer:
@@ -118,6 +122,8 @@ class _Writer:
             len(self.objects) >= _MOST_OBJECTS
             or (kind == "interval" and not place.once)
             or (kind == "fs.stat" and not self.racy)
+            or (kind in _TIMERS and place.interval
+                and not self.language.has("timers-in-interval"))
             or (immediate and place.main
                 and not self.language.has("immediate-in-main"))
         ):
@@ -160,18 +166,18 @@ class _Writer:
     ) -> None:
         """Writes the bodies of an object's callback."""
         argument = one.argument
-        several = one.kind in ("timeout", "interval")
+        several = one.kind in _TIMERS
         inner = sketch.bodies[:3 if several else 1] or ((),)
         written: list[Program] = []
         for index, body in enumerate(inner):
             last = index == len(inner) - 1
+            drain = bool({one.kind, argument.get("of")} & _DRAINED)
             below = _Place(
                 place.once and not (last and one.kind == "timeout"
                                     and one.refreshable),
-                place.main and (
-                    one.kind in ("tick", "microtask") or
-                    argument.get("of") in ("tick", "microtask")),
+                place.main and drain,
                 place.interval or one.kind == "interval",
+                drain,
             )
             label = one.label
             if len(inner) > 1:
@@ -199,12 +205,12 @@ class _Writer:
             return []
         if word == "block":
             return self.block(sketch, place)
-        if word == "refresh" and not place.once:
+        if word == "refresh" and not self.may_refresh(place):
             return []
         fitting = [
             one for one in seen
-            if (one.refreshable if word == "refresh"
-                else one.kind in _CLEARABLE)
+            if (one.refreshable if word == "refresh" else
+                one.kind in (_TIMERS if word == "unref" else _CLEARABLE))
         ]
         if not fitting:
             return []
@@ -214,6 +220,14 @@ class _Writer:
             return [{"log": [f"hasref-{self.values}", f"$hasref:{name}"]}]
         self.unrefs = self.unrefs or word == "unref"
         return [{word: name}]
+
+    def may_refresh(self, place: _Place) -> bool:
+        return (
+            place.once
+            and (not place.drain or self.language.has("refresh-in-drain"))
+            and (not place.interval
+                 or self.language.has("timers-in-interval"))
+        )
 
     def block(self, sketch: Sketch, place: _Place) -> Program:
         if self.racy or self.blocks >= _MOST_BLOCKS or (
@@ -248,5 +262,5 @@ def runtime_programs(language: Language) -> st.SearchStrategy[Program]:
         "fs.stat") else st.just(False)
     return st.builds(
         lambda racy, main: _Writer(language, racy).write(main),
-        racy, bodies(makers, others, 3, 6, 2),
+        racy, bodies(makers, others, 3, 6, 3),
     )

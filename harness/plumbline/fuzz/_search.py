@@ -27,6 +27,8 @@ __all__ = ["Search", "programs_of"]
 
 # Between the seeds of a search's rounds: a finding ends a round.
 _STRIDE = 1_000_003
+# Small programs are drawn again and again; only new ones count.
+_REPEATED = 4
 
 
 class _Found(Exception):
@@ -34,7 +36,8 @@ class _Found(Exception):
 
 
 class _Over(BaseException):
-    """The time is up. Not an Exception: it is no finding of Hypothesis."""
+    """Enough was drawn, or the time is up. Not an Exception: Hypothesis
+    would take it for a finding."""
 
 
 def programs_of(language: Language) -> st.SearchStrategy[Program]:
@@ -87,7 +90,7 @@ class Search:
 
         @seed(number)
         @settings(
-            max_examples=self._left(),
+            max_examples=self._left() * _REPEATED,
             database=None,
             deadline=None,
             phases=(Phase.generate, Phase.shrink),
@@ -106,13 +109,16 @@ class Search:
         except _Found:
             pass
         except _Over:
-            self.over = True
+            pass
         return self._last
 
     def _try(self, program: Program) -> None:
         if self.deadline is not None and time.monotonic() > self.deadline:
+            self.over = True
             raise _Over
-        if not self._shrinking:
+        if not self._shrinking and not self.checker.knows(program):
+            if self._left() <= 0:
+                raise _Over
             self.drawn += 1
             self.progress(self.drawn, self.examples)
         finding = self.checker.check(program)
