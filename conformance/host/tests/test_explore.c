@@ -86,6 +86,12 @@ static const struct {
     {"[{'idle':{'id':'i'}},{'unref':'i'},"
      "{'timer':{'id':'t','after':900,'then':[{'log':'t'}]}}]",
      "[['t']]"},
+    /* When the second timeout began decides, and nothing else tells. */
+    {"[{'immediate':{'then':[{'log':'i'},{'timeout':{'after':5,'then':["
+     "{'log':'t'}]}}]}},{'async':{'id':'a','then':[{'timeout':{'after':5,"
+     "'then':[{'log':'u'},{'fs.stat':{'path':'/','then':[{'log':'s'}]}}]}},"
+     "{'close':{'of':'a'}}]}},{'async.send':{'to':'a'}}]",
+     "[['i','u','t','s'],['i','u','s','t']]"},
     /* Requests that cannot be told apart do not multiply. */
     {"[{'work':{'then':[{'log':'w'}]}},{'work':{'then':[{'log':'w'}]}},"
      "{'work':{'then':[{'log':'w'}]}},{'work':{'then':[{'log':'w'}]}},"
