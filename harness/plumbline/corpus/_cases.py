@@ -506,15 +506,9 @@ class _OneCase:
                      "name", f"write `traits: [{rule.trait}]`")
 
     def check_explore(self, case: Map, made: Case) -> None:
-        if made.explore is None:
-            return
-        line = self.line_at(case, "explore")
-        if len(made.explore) != 1:
-            self.add(line, "`explore` says one thing", "write `skip: reason` "
-                     "or `subset: reason`")
-        if made.runs == 1:
-            self.add(line, "`explore` is for litmus tests, and this case has "
-                     "a single run", "remove it, or write `runs: 10`")
+        if made.explore is not None and len(made.explore) != 1:
+            self.add(self.line_at(case, "explore"), "`explore` says one "
+                     "thing", "write `skip: reason` or `subset: reason`")
 
 
 def _mapping(value: Value) -> dict[str, Any]:

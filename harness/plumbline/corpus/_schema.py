@@ -157,9 +157,9 @@ def _frame(
                 },
             },
             "explore": {
-                "description": "`skip: reason` keeps a litmus test from being "
-                "held against all that the reference can do, `subset: reason` "
-                "lets it allow more",
+                "description": "`skip: reason` keeps a pattern from being held "
+                "against all that the reference can do, `subset: reason` lets "
+                "it allow more",
                 "type": "object",
                 "additionalProperties": False,
                 "minProperties": 1,

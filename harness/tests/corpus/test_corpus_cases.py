@@ -93,21 +93,18 @@ WRONG = [
         "4: `collections` must be a mapping, not 3"]),
     ("disputed without a link", "disputed: {reason: x}\n" + BODY, [
         "4: `disputed` has no key `link`; write `link: ...`"]),
-    ("explore for nothing", "runs: 2\nexplore: {}\n" + BODY, [
-        "5: `explore` is empty; `skip: reason` keeps a litmus test from being "
-        "held against all that the reference can do, `subset: reason` lets it "
-        "allow more"]),
-    ("explore with a wrong key", "runs: 2\nexplore: {only: x}\n" + BODY, [
-        "5: unknown key `only`; known: `skip` or `subset`"]),
-    ("explore without a reason", "runs: 2\nexplore: {skip: ''}\n" + BODY, [
-        "5: `skip` is empty; write one item at least"]),
+    ("explore for nothing", "explore: {}\n" + BODY, [
+        "4: `explore` is empty; `skip: reason` keeps a pattern from being "
+        "held against all that the reference can do, `subset: reason` lets "
+        "it allow more"]),
+    ("explore with a wrong key", "explore: {only: x}\n" + BODY, [
+        "4: unknown key `only`; known: `skip` or `subset`"]),
+    ("explore without a reason", "explore: {skip: ''}\n" + BODY, [
+        "4: `skip` is empty; write one item at least"]),
     ("explore with two answers",
-     "runs: 2\nexplore: {skip: x, subset: y}\n" + BODY, [
-         "5: `explore` says one thing; write `skip: reason` or `subset: "
+     "explore: {skip: x, subset: y}\n" + BODY, [
+         "4: `explore` says one thing; write `skip: reason` or `subset: "
          "reason`"]),
-    ("explore of a single run", "explore: {subset: x}\n" + BODY, [
-        "4: `explore` is for litmus tests, and this case has a single run; "
-        "remove it, or write `runs: 10`"]),
     ("matrix without values", "matrix: {k: []}\n" + BODY, [
         "4: `k` is empty; write one item at least"]),
     ("matrix of lists", "matrix: {k: [[a]]}\n" + BODY, [
