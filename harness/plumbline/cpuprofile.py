@@ -341,7 +341,8 @@ def _timers(reader: _Reader, ours: Mapping[str, Any],
         if len(item) != 3:
             reader.fail(where, f"has {len(item)} entries and not three")
         node, fired, late = item
-        if reader.item(node, f"{where}[0]", int, "a whole number") not in nodes:
+        reader.item(node, f"{where}[0]", int, "a whole number")
+        if node not in nodes:
             reader.fail(f"{where}[0]", f"is {node}, and there is no such node")
         timers.append(Timer(node, reader.number(fired, f"{where}[1]") - start,
                             reader.number(late, f"{where}[2]")))

@@ -58,7 +58,7 @@ def command(file: Path, threshold: float, as_json: bool) -> int:
     return 0
 
 
-# -- for people -----------------------------------------------------------------
+# -- for people ---
 
 
 def _show(console: Console, latency: Latency, holds: Sequence[Hold],
@@ -194,7 +194,7 @@ def _place(node: Node, hot: bool = False) -> str:
     return f"{url}:{line}" if url and line else url
 
 
-# -- for programs ---------------------------------------------------------------
+# -- for programs ---
 
 
 def _as_json(latency: Latency, holds: Sequence[Hold],
