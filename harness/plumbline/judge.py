@@ -25,7 +25,15 @@ from plumbline.places import Places
 from plumbline.registry import Target
 from plumbline.results import Results, read_results
 
-__all__ = ["Outcome", "Request", "judge", "reproduce", "save_name"]
+__all__ = [
+    "Outcome",
+    "Progress",
+    "Request",
+    "judge",
+    "make_folder",
+    "reproduce",
+    "save_name",
+]
 
 _GRACE = 10.0  # seconds that an interrupted judge has to end by itself
 _TICK = 0.1
@@ -191,7 +199,8 @@ def _follow(
     return False
 
 
-def _folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """The folder for results; RunError where it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -223,7 +232,7 @@ def judge(
     Gives an Outcome even where nothing was proved; raises RunError where the
     judge could not be started or the folder cannot be written.
     """
-    _folder(folder)
+    make_folder(folder)
     handle, name = tempfile.mkstemp(".part", ".", folder)
     os.close(handle)
     part = Path(name)

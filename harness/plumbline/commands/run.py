@@ -29,6 +29,7 @@ Examples:
   plumbline run node --select loop/timers      a subtree
   plumbline run node --select LOOP-CHECK-2     the cases of a rule
   plumbline run node --select '*immediate*' --repeat 20
+  plumbline run --jobs 2                       two at a time
   plumbline run --adapter './my-adapter' --name mine
   plumbline run --provider ./libmine.so --name mine
 \b
@@ -48,6 +49,8 @@ Exit status: 0 as expected, 1 something unexpected, 2 nothing was proved,
 @click.option("--timeout", type=click.IntRange(1), metavar="MS",
               help="Time limit of a case instead of its own.")
 @click.option("--seed", type=int, metavar="N", help="Order of the cases.")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, metavar="N",
+              help="Judge N implementations at a time (default: 1).")
 @click.option("--adapter", metavar="CMD",
               help="Judge an adapter of your own.")
 @click.option("--provider", type=click.Path(path_type=Path), metavar="LIB",
@@ -69,6 +72,7 @@ def command(
     repeat: int | None,
     timeout: int | None,
     seed: int | None,
+    jobs: int,
     adapter: str | None,
     provider: Path | None,
     name: str,
@@ -91,7 +95,7 @@ def command(
     targets = _targets(places, implementations, adapter, provider, name)
     folder = out or places.out
     begun = time.monotonic()
-    outcomes = _judge_all(places, targets, request, folder, quiet)
+    outcomes = _judge_all(places, targets, request, folder, quiet, jobs)
     status = _tell(places, outcomes, quiet)
     if update and status != 130:
         _update(places, outcomes, quiet)
@@ -140,19 +144,14 @@ def _judge_all(
     request: Request,
     folder: Path,
     quiet: bool,
+    jobs: int,
 ) -> list[Outcome]:
-    from plumbline.judge import judge
+    from plumbline.judges import judge_all
     from plumbline.terminal import bars
 
-    outcomes: list[Outcome] = []
     with bars(quiet) as make:
-        for target in targets:
-            bar = make(target.title)
-            outcome = judge(places, target, request, folder / "results", bar)
-            outcomes.append(outcome)
-            if outcome.interrupted:
-                break
-    return outcomes
+        return judge_all(places, targets, request, folder / "results", make,
+                         jobs)
 
 
 def _tell(places: Places, outcomes: Sequence[Outcome], quiet: bool) -> int:
@@ -203,15 +202,18 @@ def _tell_failed(console: Console, outcome: Outcome) -> None:
 
 
 def _tell_interrupted(places: Places, outcomes: Sequence[Outcome]) -> None:
-    last = outcomes[-1]
-    line = f"interrupted in {last.target.title}"
-    if last.results is not None:
-        done, selected = len(last.results.cases), last.results.header.selected
-        line += (
-            f": {done} of {selected} cases are in "
-            f"{places.short(last.results.path)}"
-        )
-    click.echo(line, err=True)
+    for outcome in outcomes:
+        if not outcome.interrupted:
+            continue
+        line = f"interrupted in {outcome.target.title}"
+        results = outcome.results
+        if results is not None:
+            done, selected = len(results.cases), results.header.selected
+            line += (
+                f": {done} of {selected} cases are in "
+                f"{places.short(results.path)}"
+            )
+        click.echo(line, err=True)
 
 
 def _update(
