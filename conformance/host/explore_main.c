@@ -347,6 +347,7 @@ static const struct pl_case *find_case(const struct pl_corpus *corpus,
 
 static int explore_case(const struct arguments *arguments,
                         const struct library *library,
+                        struct pl_scratch *scratch,
                         const struct pl_corpus *corpus) {
   const struct pl_case *item = find_case(corpus, arguments->id);
   if (!item) {
@@ -357,8 +358,8 @@ static int explore_case(const struct arguments *arguments,
   struct exploration found;
   bool unsupported;
   double begin = seconds_now();
-  enum explored answer =
-      litmus_explore(library, &arguments->limits, item, &found, &unsupported);
+  enum explored answer = litmus_explore(library, &arguments->limits, scratch,
+                                        item, &found, &unsupported);
   int status = report(arguments, answer, &found, seconds_now() - begin);
   exploration_free(&found);
   return status;
@@ -366,6 +367,7 @@ static int explore_case(const struct arguments *arguments,
 
 static int check_corpus(const struct arguments *arguments,
                         const struct library *library,
+                        struct pl_scratch *scratch,
                         const struct pl_corpus *corpus) {
   const struct litmus_options options = {.library = library,
                                          .limits = &arguments->limits,
@@ -375,7 +377,7 @@ static int check_corpus(const struct arguments *arguments,
                                          .out = stdout};
   struct litmus_totals totals;
   double begin = seconds_now();
-  litmus_check(&options, corpus, &totals);
+  litmus_check(&options, scratch, corpus, &totals);
   double seconds = seconds_now() - begin;
   printf("%zu exact, %zu may allow more, %zu skipped, %zu not for %s, "
          "%zu wrong; %zu runs in %.1f s\n",
@@ -397,8 +399,16 @@ static int use_corpus(const struct arguments *arguments,
     free(error);
     return BROKEN;
   }
-  int status = arguments->check ? check_corpus(arguments, library, &corpus)
-                                : explore_case(arguments, library, &corpus);
+  struct pl_scratch scratch = {0};
+  int status = BROKEN;
+  if (pl_scratch_open(&scratch, &error) != 0)
+    fprintf(stderr, "plumb-explore: %s\n", error);
+  else if (arguments->check)
+    status = check_corpus(arguments, library, &scratch, &corpus);
+  else
+    status = explore_case(arguments, library, &scratch, &corpus);
+  pl_scratch_close(&scratch);
+  free(error);
   pl_corpus_free(&corpus);
   return status;
 }

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "agree.h"
-#include "scratch.h"
 
 /* Disagreements of one case that are shown. */
 enum { SHOWN = 3 };
@@ -106,28 +105,25 @@ static enum explored explore_in(const struct library *library,
 
 enum explored litmus_explore(const struct library *library,
                              const struct explore_limits *limits,
+                             struct pl_scratch *scratch,
                              const struct pl_case *item,
                              struct exploration *found, bool *unsupported) {
-  struct pl_scratch scratch = {0};
   char *error = NULL, *dir = NULL;
   *found = (struct exploration){0};
-  *unsupported = false;
-  if (!applies(library, item)) {
-    *unsupported = true;
+  *unsupported = !applies(library, item);
+  if (*unsupported) {
     snprintf(found->message, sizeof found->message,
              "%s lacks what the case needs", library->provider->name);
     return EXPLORE_FAILED;
   }
+  if (item->files) dir = pl_scratch_make(scratch, item->files, &error);
   enum explored answer = EXPLORE_FAILED;
-  if (pl_scratch_open(&scratch, &error) == 0 &&
-      (!item->files ||
-       (dir = pl_scratch_make(&scratch, item->files, &error)) != NULL))
-    answer = explore_in(library, limits, item, dir ? dir : scratch.shared,
-                        found, unsupported);
-  else
+  if (item->files && !dir)
     snprintf(found->message, sizeof found->message, "%s", error);
+  else
+    answer = explore_in(library, limits, item, dir ? dir : scratch->shared,
+                        found, unsupported);
   if (dir) pl_scratch_drop(dir);
-  pl_scratch_close(&scratch);
   free(error);
   return answer;
 }
@@ -235,7 +231,7 @@ static void check_explored(struct check *check, struct litmus_totals *totals,
 }
 
 static void check_case(const struct litmus_options *options,
-                       const struct pl_case *item,
+                       struct pl_scratch *scratch, const struct pl_case *item,
                        struct litmus_totals *totals) {
   const json_t *how = json_object_get(item->object, "explore");
   const char *skip = json_string_value(json_object_get(how, "skip"));
@@ -248,8 +244,8 @@ static void check_case(const struct litmus_options *options,
     if (options->verbose) say(&check, "skipped: %s", skip);
     return;
   }
-  switch (litmus_explore(options->library, options->limits, item, &found,
-                         &unsupported)) {
+  switch (litmus_explore(options->library, options->limits, scratch, item,
+                         &found, &unsupported)) {
   case EXPLORED_ALL:
     check_explored(&check, totals, subset);
     break;
@@ -270,13 +266,13 @@ static void check_case(const struct litmus_options *options,
 }
 
 void litmus_check(const struct litmus_options *options,
-                  const struct pl_corpus *corpus,
+                  struct pl_scratch *scratch, const struct pl_corpus *corpus,
                   struct litmus_totals *totals) {
   *totals = (struct litmus_totals){0};
   for (size_t i = 0; i < corpus->count; i++) {
     const struct pl_case *item = &corpus->at[i];
     if (pl_selection_has(options->selection, item) &&
         (item->runs > 1 || options->all))
-      check_case(options, item, totals);
+      check_case(options, scratch, item, totals);
   }
 }

@@ -8,6 +8,7 @@
 
 #include "corpus.h"
 #include "explore.h"
+#include "scratch.h"
 #include "select.h"
 
 #include <stdio.h>
@@ -33,13 +34,16 @@ struct litmus_totals {
 
 /* Checks every selected case of the corpus, and says what disagrees. */
 void litmus_check(const struct litmus_options *options,
-                  const struct pl_corpus *corpus, struct litmus_totals *totals);
+                  struct pl_scratch *scratch, const struct pl_corpus *corpus,
+                  struct litmus_totals *totals);
 
-/* Explores a case of the corpus in a directory of its own. Orders that are only
- * usual are free, unless the case is of a rule that observes them. With
- * EXPLORE_FAILED `*unsupported` says whether the provider lacks something. */
+/* Explores a case of the corpus, in a directory below `scratch`. Orders that
+ * are only usual are free, unless the case is of a rule that observes them.
+ * With EXPLORE_FAILED `*unsupported` says whether the provider lacks something.
+ */
 enum explored litmus_explore(const struct library *library,
                              const struct explore_limits *limits,
+                             struct pl_scratch *scratch,
                              const struct pl_case *item,
                              struct exploration *found, bool *unsupported);
 
