@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * import.c: what an import leads to: the resolver of ES modules.
+ *
+ * Invariant: no extension is tried and no directory is entered here, but for
+ * the main of a package without exports.
+ * Source: Node, doc/api/esm.md, "Resolution Algorithm Specification";
+ * lib/internal/modules/esm/resolve.js.
+ */
+#include "internal.h"
+
+static void not_found(struct pl__job *job, const char *what, const char *path,
+                      size_t length, const char *parent) {
+  pl__fail(job, PL_CODE_ERR_MODULE_NOT_FOUND, "Cannot find ", what, " '",
+           pl__keep(job, path, length), "' imported from ",
+           parent == NULL ? "" : parent, NULL);
+  if (parent == NULL) pl__fail_after(job, "");
+}
+
+/* The text in job->base as a URL into job->url. */
+static void path_to_url(struct pl__job *job, const char *path, size_t length) {
+  pl__text_clear(&job->url);
+  pl__text_encode_path(&job->url, path, length);
+  job->url_path = job->url.length;
+  job->url_has_host = false;
+  if (job->url.broken) job->error = PL_ENOMEM;
+}
+
+/* main, with extensions and as a directory, and the package's index. */
+static bool legacy_main(struct pl__job *job, const struct pl__package *package,
+                        const char *dir, size_t dir_length,
+                        const struct pl_place *near, const char *parent) {
+  static const char *const after_main[] = {
+      "", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"};
+  static const char *const alone[] = {"/index.js", "/index.json",
+                                      "/index.node"};
+  bool has_main = package->main != NULL;
+  struct pl__text whole = {.memory = &job->resolver->memory};
+  bool found = false;
+  for (int i = has_main ? 0 : 7; i < 10 && !found && job->error == 0; i++) {
+    pl__text_set(&whole, dir, dir_length);
+    if (i < 7) {
+      pl__text_byte(&whole, '/');
+      if (package->main_length > 0 && package->main[0] == '/')
+        pl__text_clear(&whole);
+      pl__text_add(&whole, package->main, package->main_length);
+    }
+    pl__text_clear(&job->base);
+    if (!whole.broken) pl__text_normal(&job->base, whole.bytes, whole.length);
+    pl__text_string(&job->base, i < 7 ? after_main[i] : alone[i - 7]);
+    if (whole.broken || job->base.broken) job->error = PL_ENOMEM;
+    if (job->error != 0) break;
+    struct pl__spot spot =
+        pl__spot(job, job->base.bytes, job->base.length, near);
+    struct pl__node *node = pl__at(job, &spot, "");
+    found = node != NULL && node->kind == PL_FS_FILE;
+  }
+  pl__text_free(&whole);
+  if (job->error != 0) return false;
+  if (found)
+    path_to_url(job, job->base.bytes, job->base.length);
+  else
+    not_found(job, "package", dir, dir_length, parent);
+  return found && job->error == 0;
+}
+
+/* How much of a bare specifier is the package's name; 0: it is no valid one. */
+static size_t bare_name(const char *name, size_t length, bool *valid) {
+  const char *slash = memchr(name, '/', length);
+  *valid = true;
+  if (length > 0 && name[0] == '@') {
+    if (slash == NULL)
+      *valid = false;
+    else
+      slash = memchr(slash + 1, '/', length - (size_t)(slash + 1 - name));
+  }
+  size_t size = slash == NULL ? length : (size_t)(slash - name);
+  if (length > 0 && name[0] == '.') *valid = false;
+  if (memchr(name, '%', size) != NULL || memchr(name, '\\', size) != NULL)
+    *valid = false;
+  return size;
+}
+
+/* The target of a subpath in the package that lies in `dir`. */
+static bool in_package(struct pl__job *job, struct pl__node *node,
+                       const char *dir, size_t dir_length,
+                       const char *subpath, size_t length,
+                       const struct pl_place *near, const char *parent) {
+  const struct pl__package *package = pl__package(job, node);
+  if (job->error != 0 || pl__fail_package(job, package, dir, dir_length))
+    return false;
+  if (package->exports.value != NULL)
+    return pl__exports(job, package, dir, dir_length, subpath, length, true);
+  if (length == 1)
+    return legacy_main(job, package, dir, dir_length, near, parent);
+  pl__url_parse(job, dir, dir_length, subpath, length);
+  return job->error == 0;
+}
+
+/* The package in the node_modules of a place, or of those above it. */
+static bool in_modules(struct pl__job *job, struct pl_place *place,
+                       const char *name, size_t name_length,
+                       const char *subpath, size_t length,
+                       const char *parent) {
+  struct pl__text dir = {.memory = &job->resolver->memory};
+  bool found = false, done = false;
+  for (struct pl_place *at = place; !done; at = at->up) {
+    pl__text_set(&dir, at->text, at->length > 1 ? at->length : 0);
+    pl__text_string(&dir, "/node_modules/");
+    pl__text_add(&dir, name, name_length);
+    if (dir.broken) job->error = PL_ENOMEM;
+    if (job->error != 0) break;
+    struct pl__spot spot = pl__spot(job, dir.bytes, dir.length, at);
+    struct pl__node *node = pl__at(job, &spot, "");
+    if (node != NULL && node->kind == PL_FS_DIRECTORY) {
+      found = in_package(job, node, dir.bytes, dir.length, subpath, length, at,
+                         parent);
+      done = true;
+    } else if (at->up == at || job->error != 0) {
+      break;
+    }
+  }
+  pl__text_free(&dir);
+  if (!done && job->error == 0)
+    not_found(job, "package", name, name_length, parent);
+  return found;
+}
+
+bool pl__import_bare(struct pl__job *job, struct pl_place *place,
+                     const char *name, size_t length, const char *parent) {
+  if (pl__is_core(job->resolver, name, length)) {
+    job->is_core = true;
+    struct pl__text url = {.memory = &job->resolver->memory};
+    pl__text_string(&url, "node:");
+    pl__text_add(&url, name, length);
+    if (url.broken) job->error = PL_ENOMEM;
+    if (job->error == 0)
+      *job->resolution = (struct pl_resolution){
+          .kind = PL_MODULE_CORE,
+          .path = pl__keep(job, url.bytes, url.length),
+          .path_length = url.length};
+    pl__text_free(&url);
+    return job->error == 0;
+  }
+  bool valid;
+  size_t size = bare_name(name, length, &valid);
+  if (!valid) {
+    pl__fail(job, PL_CODE_ERR_INVALID_MODULE_SPECIFIER, "Invalid module \"",
+             pl__keep(job, name, length),
+             "\" is not a valid package name imported from ",
+             parent == NULL ? "" : parent, NULL);
+    if (parent == NULL) pl__fail_after(job, "");
+    return false;
+  }
+  struct pl__text subpath = {.memory = &job->resolver->memory};
+  pl__text_byte(&subpath, '.');
+  pl__text_add(&subpath, name + size, length - size);
+  if (subpath.broken) job->error = PL_ENOMEM;
+  const struct pl__package *scope = pl__scope(job, place);
+  bool found = false;
+  const struct pl_place *at = place->scope_place;
+  if (job->error != 0 ||
+      (at != NULL && pl__fail_package(job, scope, at->text, at->length)))
+    found = false;
+  else if (at != NULL && scope->exports.value != NULL && scope->name != NULL &&
+           pl__same(scope->name, scope->name_length, name, size))
+    found = pl__exports(job, scope, at->text, at->length, subpath.bytes,
+                        subpath.length, true);
+  else
+    found = in_modules(job, place, name, size, subpath.bytes, subpath.length,
+                       parent);
+  pl__text_free(&subpath);
+  return found;
+}
+
+/* ------------------------------------------------------------------------ */
+
+/* Node asks for the format while it resolves, and so for the package of what
+ * was found: when that package.json is broken, the import fails. */
+static void check_scope(struct pl__job *job) {
+  struct pl_resolution *resolution = job->resolution;
+  const char *path = resolution->path;
+  size_t length = resolution->path_length, name = length;
+  while (name > 0 && path[name - 1] != '/')
+    name--;
+  const char *dot = NULL;
+  for (size_t i = length; i > name + 1 && dot == NULL; i--)
+    if (path[i - 1] == '.') dot = path + i - 1;
+  if (dot != NULL && !pl__is(dot, (size_t)(path + length - dot), ".js")) return;
+  struct pl_place *place = pl__place(job, path, name > 1 ? name - 1 : 1);
+  if (job->error != 0) return;
+  const struct pl__package *scope = pl__scope(job, place);
+  if (job->error == 0 && place->scope_place != NULL)
+    pl__fail_package(job, scope, place->scope_place->text,
+                     place->scope_place->length);
+}
+
+/* A file URL, in job->url: it must be a file. */
+static void finish_url(struct pl__job *job) {
+  if (!pl__url_to_path(job, true)) return;
+  const char *query = NULL;
+  if (job->url.length > job->url_path)
+    query = pl__keep(job, job->url.bytes + job->url_path,
+                     job->url.length - job->url_path);
+  struct pl__text *path = &job->base;
+  struct pl__spot spot =
+      pl__spot(job, path->bytes, path->length, job->place);
+  /* With a slash at its end Node asks about "/" instead. */
+  bool slash = pl__ends(path->bytes, path->length, "/");
+  struct pl__node *node = slash ? &job->resolver->root : pl__at(job, &spot, "");
+  if (job->error != 0) return;
+  if (node == NULL) {
+    not_found(job, "module", path->bytes, path->length, NULL);
+    return;
+  }
+  if (node->kind == PL_FS_DIRECTORY) {
+    pl__fail(job, PL_CODE_ERR_UNSUPPORTED_DIR_IMPORT, "Directory import '",
+             pl__keep(job, path->bytes, path->length),
+             "' is not supported resolving ES modules imported from ", NULL);
+    pl__fail_after(job, "");
+    return;
+  }
+  pl_explain_fn *tell = job->tell;
+  job->tell = NULL;
+  enum pl__found found = pl__try_file(job, &spot, "");
+  job->tell = tell;
+  if (found != PL__YES) return;
+  job->resolution->query = query;
+  check_scope(job);
+}
+
+/* A URL with a scheme of its own. */
+static void finish_absolute(struct pl__job *job, const char *request,
+                            size_t length, size_t scheme) {
+  while (length > 0 && (unsigned char)*request <= 0x20) {
+    request++;
+    length--;
+  }
+  char name[8] = "";
+  for (size_t i = 0; i < scheme && scheme < sizeof name; i++)
+    name[i] = (char)(request[i] >= 'A' && request[i] <= 'Z'
+                         ? request[i] | 0x20
+                         : request[i]);
+  if (strcmp(name, "file") == 0) {
+    pl__url_parse(job, "/", 1, request, length);
+    if (job->error == 0) finish_url(job);
+    return;
+  }
+  bool node = strcmp(name, "node") == 0;
+  /* A core module's URL is taken as it is written. */
+  if (node &&
+      (!pl__starts(request, length, "node:") ||
+       (!pl__is_core(job->resolver, request + 5, length - 5) &&
+        !pl__is_core_only(job->resolver, request + 5, length - 5)))) {
+    pl__fail(job, PL_CODE_ERR_UNKNOWN_BUILTIN_MODULE,
+             "No such built-in module: ", pl__keep(job, request, length), NULL);
+    return;
+  }
+  if (!node && strcmp(name, "data") != 0) {
+    pl__fail(job, PL_CODE_ERR_UNSUPPORTED_ESM_URL_SCHEME,
+             "Only URLs with a scheme in: file, data, and node are supported "
+             "by the default ESM loader. Received protocol '",
+             pl__keep(job, request, scheme), ":'", NULL);
+    return;
+  }
+  *job->resolution = (struct pl_resolution){
+      .kind = node ? PL_MODULE_CORE : PL_MODULE_URL,
+      .path = pl__keep(job, request, length),
+      .path_length = length};
+}
+
+void pl__import(struct pl__job *job) {
+  const char *request = job->request;
+  size_t length = job->request_length, scheme;
+  bool relative =
+      length > 0 &&
+      (request[0] == '/' ||
+       (request[0] == '.' &&
+        (length == 1 || request[1] == '/' ||
+         (request[1] == '.' && (length == 2 || request[2] == '/')))));
+  bool found = true;
+  if (relative) {
+    pl__url_parse(job, job->place->text, job->place->length, request, length);
+  } else if (length > 0 && request[0] == '#') {
+    const struct pl__package *scope = pl__scope(job, job->place);
+    if (job->error != 0) return;
+    const struct pl_place *at = job->place->scope_place;
+    if (at == NULL)
+      found = pl__imports(job, scope, "/", 1);
+    else
+      found = pl__imports(job, scope, at->text, at->length);
+  } else if (pl__url_is(request, length, &scheme)) {
+    finish_absolute(job, request, length, scheme);
+    return;
+  } else {
+    found = pl__import_bare(job, job->place, request, length, NULL);
+  }
+  if (!found || job->error != 0 || job->is_core) return;
+  finish_url(job);
+}

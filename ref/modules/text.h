@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.h: growing texts, arenas, and what is done to paths as texts.
+ *
+ * Invariants: a text that could not grow is `broken`, stays as it was, and
+ * takes no more; whoever built it looks once, at the end. What an arena gave
+ * stays where it is until the arena is emptied.
+ */
+#ifndef PLUMB_MODULES_TEXT_H
+#define PLUMB_MODULES_TEXT_H
+
+#include <string.h>
+
+#include "plumb/modules.h"
+
+struct pl__text {
+  const struct pl_module_memory *memory;
+  char *bytes; /* NUL-terminated unless NULL */
+  size_t length, capacity;
+  bool broken; /* memory ran out */
+};
+
+struct pl__block {
+  struct pl__block *next;
+  size_t size, used;
+};
+struct pl__arena {
+  const struct pl_module_memory *memory;
+  struct pl__block *blocks;
+  size_t bytes;
+};
+
+struct pl_module_memory pl__memory_default(void);
+
+void pl__text_add(struct pl__text *text, const char *bytes, size_t length);
+void pl__text_byte(struct pl__text *text, char byte);
+void pl__text_free(struct pl__text *text);
+static inline void pl__text_clear(struct pl__text *text) {
+  text->length = 0;
+}
+static inline void pl__text_string(struct pl__text *text, const char *string) {
+  pl__text_add(text, string, strlen(string));
+}
+static inline void pl__text_set(struct pl__text *text, const char *bytes,
+                                size_t length) {
+  pl__text_clear(text);
+  pl__text_add(text, bytes, length);
+}
+
+/* NULL when memory ran out. Aligned for pointers. */
+void *pl__arena_take(struct pl__arena *arena, size_t size);
+void pl__arena_empty(struct pl__arena *arena);
+
+static inline bool pl__same(const char *a, size_t a_length, const char *b,
+                            size_t b_length) {
+  return a_length == b_length && memcmp(a, b, a_length) == 0;
+}
+static inline bool pl__is(const char *a, size_t a_length, const char *b) {
+  return pl__same(a, a_length, b, strlen(b));
+}
+static inline bool pl__starts(const char *text, size_t length,
+                              const char *prefix) {
+  size_t size = strlen(prefix);
+  return length >= size && memcmp(text, prefix, size) == 0;
+}
+static inline bool pl__ends(const char *text, size_t length,
+                            const char *suffix) {
+  size_t size = strlen(suffix);
+  return length >= size && memcmp(text + length - size, suffix, size) == 0;
+}
+
+uint64_t pl__hash(const char *bytes, size_t length, uint64_t seed);
+
+/* Appends the normalised form of the absolute path `text`: no empty name, no
+ * "." and "..", no slash at the end but for the root alone. */
+void pl__text_normal(struct pl__text *out, const char *text, size_t length);
+
+/* One byte of a path in a URL: as it is, or as %XX. Returns how many. */
+size_t pl__encode_byte(char byte, char code[3]);
+/* Appends a path as the path of a URL, as Node's pathToFileURL() does. */
+void pl__text_encode_path(struct pl__text *out, const char *path,
+                          size_t length);
+
+#endif
