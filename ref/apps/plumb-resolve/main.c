@@ -18,9 +18,10 @@ struct app {
   size_t unresolved;
 };
 
+/* Of the processor: what other programs do does not count. */
 static double now_ns(void) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
