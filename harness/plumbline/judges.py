@@ -8,6 +8,7 @@ it; Ctrl-C ends all of them.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -18,7 +19,16 @@ from plumbline.judge import Outcome, Progress, Request, judge, make_folder
 from plumbline.places import Places
 from plumbline.registry import Target
 
-__all__ = ["judge_all"]
+__all__ = ["default_jobs", "judge_all"]
+
+
+def default_jobs() -> int:
+    """Two, where there are processors for two.
+
+    The cases are written to hold on a busy machine, and a judge mostly waits.
+    More at a time would gain little: one runtime takes as long as the rest.
+    """
+    return min(2, len(os.sched_getaffinity(0)))
 
 
 def judge_all(

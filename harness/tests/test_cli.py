@@ -220,7 +220,7 @@ def test_ctrl_c_ends_everything_and_marks_what_is_there(
     """Status 130, no process left, the results marked as partial."""
     process = subprocess.Popen(
         [sys.executable, "-m", "plumbline.cli", "run", "ref", "libuv",
-         "--out", "o"],
+         "--jobs", "1", "--out", "o"],
         cwd=tmp_path, env={**env, "FAKE_CONFORM": "slow"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,

@@ -110,6 +110,16 @@ def test_never_more_at_a_time_than_asked_for(
     assert sorted(fake.asked) == sorted(NAMES)
 
 
+def test_two_at_a_time_where_there_are_processors_for_two(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless told otherwise."""
+    for processors, jobs in ((1, 1), (2, 2), (64, 2)):
+        monkeypatch.setattr(module.os, "sched_getaffinity",
+                            lambda pid, n=processors: set(range(n)))
+        assert module.default_jobs() == jobs
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_one_that_fails_does_not_stop_the_others(
     places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int

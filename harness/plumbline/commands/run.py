@@ -29,7 +29,7 @@ Examples:
   plumbline run node --select loop/timers      a subtree
   plumbline run node --select LOOP-CHECK-2     the cases of a rule
   plumbline run node --select '*immediate*' --repeat 20
-  plumbline run --jobs 2                       two at a time
+  plumbline run --jobs 1                       one at a time
   plumbline run --adapter './my-adapter' --name mine
   plumbline run --provider ./libmine.so --name mine
 \b
@@ -49,8 +49,9 @@ Exit status: 0 as expected, 1 something unexpected, 2 nothing was proved,
 @click.option("--timeout", type=click.IntRange(1), metavar="MS",
               help="Time limit of a case instead of its own.")
 @click.option("--seed", type=int, metavar="N", help="Order of the cases.")
-@click.option("-j", "--jobs", type=click.IntRange(1), default=1, metavar="N",
-              help="Judge N implementations at a time (default: 1).")
+@click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
+              help="Judge N implementations at a time "
+                   "(default: 2, on one processor 1).")
 @click.option("--adapter", metavar="CMD",
               help="Judge an adapter of your own.")
 @click.option("--provider", type=click.Path(path_type=Path), metavar="LIB",
@@ -72,7 +73,7 @@ def command(
     repeat: int | None,
     timeout: int | None,
     seed: int | None,
-    jobs: int,
+    jobs: int | None,
     adapter: str | None,
     provider: Path | None,
     name: str,
@@ -88,6 +89,7 @@ def command(
     each JavaScript runtime in PATH or in .runtimes/.
     """
     from plumbline.judge import Request
+    from plumbline.judges import default_jobs
     from plumbline.places import find_places
 
     places = find_places()
@@ -95,7 +97,8 @@ def command(
     targets = _targets(places, implementations, adapter, provider, name)
     folder = out or places.out
     begun = time.monotonic()
-    outcomes = _judge_all(places, targets, request, folder, quiet, jobs)
+    outcomes = _judge_all(places, targets, request, folder, quiet,
+                          jobs or default_jobs())
     status = _tell(places, outcomes, quiet)
     if update and status != 130:
         _update(places, outcomes, quiet)
