@@ -85,16 +85,14 @@ static int ref_loop_close(void *loop) {
   return pl_loop_close(loop);
 }
 
+_Static_assert((int)PL_RUN_DEFAULT == (int)PL_LOOP_DEFAULT &&
+                   (int)PL_RUN_ONCE == (int)PL_LOOP_ONCE &&
+                   (int)PL_RUN_NOWAIT == (int)PL_LOOP_NOWAIT,
+               "a mode passes through unchanged");
+
 static int ref_run(void *loop, enum pl_run_mode mode) {
-  switch (mode) {
-  case PL_RUN_DEFAULT:
-    return pl_loop_run(loop, PL_LOOP_DEFAULT);
-  case PL_RUN_ONCE:
-    return pl_loop_run(loop, PL_LOOP_ONCE);
-  case PL_RUN_NOWAIT:
-    return pl_loop_run(loop, PL_LOOP_NOWAIT);
-  }
-  return PL_EINVAL;
+  if ((unsigned)mode > PL_RUN_NOWAIT) return PL_EINVAL;
+  return pl_loop_run(loop, (enum pl_loop_mode)mode);
 }
 
 static void ref_stop(void *loop) {

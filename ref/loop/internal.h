@@ -22,6 +22,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "clock.h"
 #include "list.h"
 #include "plumb/loop.h"
 #include "plumb/recorder.h"
@@ -74,14 +75,6 @@ struct pl__timeouts {
   size_t refs; /* active and referenced timeouts */
 };
 
-/* The default clock's memory (clock.c). */
-struct pl__gate {
-  uint64_t ns, ticks;    /* the last reading, and the counter at it */
-  uint64_t quiet;        /* ticks after it for which the ms cannot change */
-  uint64_t ticks_per_us; /* 0: not known */
-  uint64_t base_ns, base_ticks; /* where the rate is measured from */
-};
-
 /* How file_read.c reaches files; tests have other ones. A descriptor or a
  * number of bytes, or a negative errno value. */
 struct pl__file_calls {
@@ -120,6 +113,7 @@ struct pl_loop {
   struct pl__fd *fds;
   size_t fd_count;
   size_t armed;                /* descriptors that the poller watches */
+  bool picks;                  /* the poller has pick() */
   struct pl_link changes;      /* poll handles whose mask has to be told */
   uint32_t polls;              /* poll phases so far */
   struct pl_link asyncs;       /* taken from the stack, by init order */
@@ -251,11 +245,12 @@ void *pl__resize(const struct pl_allocator *allocator, void *block,
                  size_t size);
 struct pl_allocator pl__allocator_or_default(const struct pl_allocator *given);
 
-/* Reads the clock, unless no callback was made since the last time. */
+/* Reads the clock, unless no callback was made since the last time, or the
+ * default clock knows that its millisecond is not over. */
 static inline void pl__refresh_time(struct pl_loop *loop) {
   if (loop->time_calls == loop->calls) return;
   loop->time_calls = loop->calls;
-  pl_loop_update_time(loop);
+  if (!pl__gate_is_quiet(&loop->gate)) pl_loop_update_time(loop);
 }
 
 /* A number that no other living thread has. */

@@ -63,7 +63,8 @@ static inline void pl__list_move(struct pl_link *from, struct pl_link *to) {
   pl__link_init(from);
 }
 
-/* Sorts a list by a key, stable, O(n log n), O(n) when it is sorted. */
+/* Sorts a list by a key, stable, O(n log r) when it consists of r runs that are
+ * sorted. */
 typedef uint64_t pl__key_fn(const struct pl_link *link);
 void pl__list_sort(struct pl_link *list, pl__key_fn *key);
 

@@ -59,6 +59,7 @@ int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config) {
       error = pl_poller_poll_create(&loop->allocator, &loop->poller);
     if (error != 0) return error;
   }
+  loop->picks = loop->poller->ops->pick != NULL;
   init_lists(loop);
   pl_loop_update_time(loop);
   pl__wheel_init(&loop->wheel, loop->time);

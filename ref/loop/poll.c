@@ -175,7 +175,7 @@ static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
                         int timeout_ms) {
   struct pl_poller *poller = loop->poller;
   if (timeout_ms != 0 && pl__woken(loop)) timeout_ms = 0;
-  if (timeout_ms == 0 && loop->armed == 0 && poller->ops->pick == NULL)
+  if (timeout_ms == 0 && loop->armed == 0 && !loop->picks)
     return 0;
   if (timeout_ms == 0) return poller->ops->wait(poller, ready, PL__READY, 0);
   uint64_t since = pl__is_recorded(loop) ? pl__record_wait_begin(loop) : 0;
@@ -227,19 +227,39 @@ static void serve_picked(struct pl_loop *loop, struct pl_ready *ready,
   }
 }
 
+static void run_woken(struct pl_loop *loop) {
+  if (!pl__woken(loop)) return;
+  pl__run_done(loop);
+  pl__run_asyncs(loop);
+}
+
+/* Nothing but a wake-up can be ready, and nobody waits for one. */
+static bool is_quiet(const struct pl_loop *loop, int timeout_ms) {
+  return timeout_ms == 0 && loop->armed == 0 && !loop->picks &&
+         pl__list_empty(&loop->changes);
+}
+
+static int poll_descriptors(struct pl_loop *loop, int timeout_ms);
+
 int pl__run_poll(struct pl_loop *loop, int timeout_ms) {
-  struct pl_ready ready[PL__READY];
   loop->polls++;
+  if (!is_quiet(loop, timeout_ms)) return poll_descriptors(loop, timeout_ms);
+  pl__refresh_time(loop);
+  run_woken(loop);
+  return 0;
+}
+
+static int poll_descriptors(struct pl_loop *loop, int timeout_ms) {
+  struct pl_ready ready[PL__READY];
   if (!pl__list_empty(&loop->changes)) tell_changes(loop);
   if (!pl__list_empty(&loop->deferred)) timeout_ms = 0;
   int count = wait_for_ready(loop, ready, timeout_ms);
   if (count < 0) return count;
-  if (loop->poller->ops->pick != NULL) {
+  if (loop->picks) {
     serve_picked(loop, ready, count);
     return 0;
   }
-  pl__run_done(loop);
-  pl__run_asyncs(loop);
+  run_woken(loop);
   for (int round = 0; count > 0; round++) {
     for (int i = 0; i < count; i++)
       report(loop, &ready[i]);

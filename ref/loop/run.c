@@ -64,11 +64,16 @@ int pl__poll_timeout(struct pl_loop *loop) {
   return wait_until(loop, pl__wheel_next(&loop->wheel, PL__PATIENCE));
 }
 
+/* Phases in which nobody waits are looked at and passed by. */
+static void run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
+  if (!pl__list_empty(pl__watchers(loop, kind))) pl__run_watchers(loop, kind);
+}
+
 static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
   bool can_sleep = pl__list_empty(&loop->deferred) && !has_idle(loop);
-  pl__run_deferred(loop);
-  pl__run_watchers(loop, PL_OBJECT_IDLE);
-  pl__run_watchers(loop, PL_OBJECT_PREPARE);
+  if (!pl__list_empty(&loop->deferred)) pl__run_deferred(loop);
+  run_watchers(loop, PL_OBJECT_IDLE);
+  run_watchers(loop, PL_OBJECT_PREPARE);
   bool may_wait =
       mode == PL_LOOP_DEFAULT || (mode == PL_LOOP_ONCE && can_sleep);
   int error = pl__run_poll(loop, may_wait ? pl__poll_timeout(loop) : 0);
@@ -77,11 +82,11 @@ static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
     if (pl__list_empty(&loop->deferred)) break;
     pl__run_deferred(loop);
   }
-  pl__run_watchers(loop, PL_OBJECT_CHECK);
-  pl__run_immediates(loop);
-  pl__run_closing(loop);
+  run_watchers(loop, PL_OBJECT_CHECK);
+  if (!pl__list_empty(&loop->immediates)) pl__run_immediates(loop);
+  if (loop->closing != NULL) pl__run_closing(loop);
   pl__refresh_time(loop);
-  pl__run_timers(loop);
+  if (loop->wheel.count != 0) pl__run_timers(loop);
   return 0;
 }
 

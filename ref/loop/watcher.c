@@ -31,6 +31,10 @@ void pl__watcher_stop(struct pl_watcher *watcher) {
 void pl__run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
   struct pl_link *list = pl__watchers(loop, kind);
   if (pl__list_empty(list)) return;
+  if (list->next == list->prev) { /* one alone is its own batch */
+    pl__call(loop, PL__OWNER(list->next, struct pl_object, link), 0);
+    return;
+  }
   struct pl_link batch;
   pl__list_move(list, &batch);
   while (!pl__list_empty(&batch)) {

@@ -119,9 +119,7 @@ void pl__wheel_init(struct pl__wheel *wheel, uint64_t base) {
   pl__link_init(&wheel->far);
 }
 
-void pl__wheel_add(struct pl__wheel *wheel, struct pl_timer *timer) {
-  timer->order = wheel->starts++;
-  wheel->count++;
+void pl__wheel_place(struct pl__wheel *wheel, struct pl_timer *timer) {
   append(wheel, timer);
 }
 
@@ -147,11 +145,23 @@ static void deal_out(struct pl__wheel *wheel, struct pl_link *list) {
   }
 }
 
+/* Moves what is not due at `base` out of its slot. */
+static void move_lazy(struct pl__wheel *wheel, struct pl_link *list) {
+  for (struct pl_link *link = list->next, *next; link != list; link = next) {
+    next = link->next;
+    struct pl_timer *timer = timer_of(link);
+    if (timer->due == wheel->base) continue;
+    pl__list_cut(link);
+    append_again(wheel, timer);
+  }
+}
+
 /* Makes the slot at `base` begin with what is due, in start order. Returns the
  * first, or NULL. */
 static struct pl_timer *settle(struct pl__wheel *wheel, unsigned slot) {
   struct pl_link *list = &wheel->slot[slot];
   if (bit_test(wheel->mixed, slot)) {
+    move_lazy(wheel, list);
     pl__list_sort(list, order_of);
     bit_clear(wheel->mixed, slot);
   }

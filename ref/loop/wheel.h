@@ -52,9 +52,23 @@ struct pl__wheel {
 /* Makes an empty wheel that begins at `base` ms. */
 void pl__wheel_init(struct pl__wheel *wheel, uint64_t base);
 
+/* Links a timer into the slot for its due time, whichever that is. */
+void pl__wheel_place(struct pl__wheel *wheel, struct pl_timer *timer);
+
 /* Puts a timer that is not in the wheel into it, by timer->due, which is not
  * before `base`; it gets the next start order. */
-void pl__wheel_add(struct pl__wheel *wheel, struct pl_timer *timer);
+static inline void pl__wheel_add(struct pl__wheel *wheel,
+                                 struct pl_timer *timer) {
+  timer->order = wheel->starts++;
+  wheel->count++;
+  if ((timer->due ^ wheel->base) >= PL__WHEEL_NEAR) {
+    pl__wheel_place(wheel, timer);
+    return;
+  }
+  unsigned slot = (unsigned)timer->due & (PL__WHEEL_NEAR - 1);
+  wheel->filled[slot / 64] |= UINT64_C(1) << (slot % 64);
+  pl__list_append(&wheel->slot[slot], &timer->head.link);
+}
 
 /* The same for a timer that stands in the wheel: to an earlier time. */
 void pl__wheel_advance(struct pl__wheel *wheel, struct pl_timer *timer,

@@ -159,30 +159,57 @@ static uint64_t order_of(const struct pl_link *link) {
   return PL__OWNER(link, const struct pl_timer, head.link)->order;
 }
 
-static void a_list_is_sorted_and_equal_keys_keep_their_places(void **unused) {
-  (void)unused;
-  enum { COUNT = 1000 };
-  state = 99;
-  struct pl_timer *timers = calloc(COUNT, sizeof *timers);
+/* Sorts `count` timers with the given orders; `due` is their place before. */
+static void check_sort(const uint64_t *orders, size_t count) {
+  struct pl_timer *timers = calloc(count, sizeof *timers);
   struct pl_link list;
   pl__link_init(&list);
-  for (size_t i = 0; i < COUNT; i++) {
-    timers[i].order = next_random() % 100;
+  for (size_t i = 0; i < count; i++) {
+    timers[i].order = orders[i];
     timers[i].due = i;
     pl__list_append(&list, &timers[i].head.link);
   }
   pl__list_sort(&list, order_of);
-  size_t seen = 1;
-  for (struct pl_link *link = list.next; link->next != &list;
-       link = link->next, seen++) {
+  size_t seen = 0;
+  for (struct pl_link *link = list.next; link != &list; link = link->next) {
+    assert_ptr_equal(link->next->prev, link);
+    seen++;
+    if (link->next == &list) break;
     struct pl_timer *a = PL__OWNER(link, struct pl_timer, head.link);
     struct pl_timer *b = PL__OWNER(link->next, struct pl_timer, head.link);
     assert_true(a->order < b->order ||
                 (a->order == b->order && a->due < b->due));
-    assert_ptr_equal(link->next->prev, link);
   }
-  assert_int_equal(seen, COUNT);
+  assert_int_equal(seen, count);
   free(timers);
+}
+
+static void a_list_is_sorted_and_equal_keys_keep_their_places(void **unused) {
+  (void)unused;
+  enum { MOST = 1000 };
+  static const size_t counts[] = {0, 1, 2, 3, 63, 64, 65, MOST};
+  static const uint64_t ranges[] = {1, 2, 100, 511, 512, 513, UINT64_MAX};
+  uint64_t orders[MOST];
+  state = 99;
+  for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+    for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
+      for (int shift = 0; shift < 64; shift += 21) {
+        uint64_t base = UINT64_MAX - ranges[r] - 5;
+        for (size_t i = 0; i < counts[c]; i++)
+          orders[i] = base + (next_random() << shift) % ranges[r];
+        check_sort(orders, counts[c]);
+      }
+}
+
+static void a_list_of_sorted_runs_is_merged(void **unused) {
+  (void)unused;
+  enum { COUNT = 240 };
+  uint64_t orders[COUNT];
+  for (size_t runs = 1; runs <= COUNT; runs++) {
+    for (size_t i = 0; i < COUNT; i++)
+      orders[i] = i * runs % COUNT;
+    check_sort(orders, COUNT);
+  }
 }
 
 int main(void) {
@@ -196,6 +223,7 @@ int main(void) {
           a_timer_moved_to_a_later_time_fires_behind_those_already_there),
       cmocka_unit_test(a_timer_moved_to_its_own_time_goes_behind_its_equals),
       cmocka_unit_test(a_list_is_sorted_and_equal_keys_keep_their_places),
+      cmocka_unit_test(a_list_of_sorted_runs_is_merged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
