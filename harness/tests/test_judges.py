@@ -115,7 +115,7 @@ def test_two_at_a_time_where_there_are_processors_for_two(
 ) -> None:
     """Unless told otherwise."""
     for processors, jobs in ((1, 1), (2, 2), (64, 2)):
-        monkeypatch.setattr(module.os, "sched_getaffinity",
+        monkeypatch.setattr(os, "sched_getaffinity",
                             lambda pid, n=processors: set(range(n)))
         assert module.default_jobs() == jobs
 
