@@ -83,7 +83,8 @@ static int open_it(struct pl_fs *fs, const char *path, int flags) {
 }
 
 /* Whether a name that a listing does not show might be opened nevertheless.
- * Asked once per device; where single directories can fold, each is asked. */
+ * Asked once per device; where single directories can fold, and the kernel
+ * knows how, each is asked. */
 static bool folds(struct pl_fs_real *self, int fd, uint64_t device) {
   if (self->device != device) {
     struct statfs about;
@@ -94,6 +95,9 @@ static bool folds(struct pl_fs_real *self, int fd, uint64_t device) {
     self->each = false;
     if (known) switch ((unsigned)about.f_type) {
       case EXT4_SUPER_MAGIC:
+        self->base.calls++;
+        self->each = access("/sys/fs/ext4/features/casefold", F_OK) == 0;
+        break;
       case F2FS_SUPER_MAGIC:
         self->each = true;
         break;

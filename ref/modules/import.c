@@ -35,27 +35,22 @@ static bool legacy_main(struct pl__job *job, const struct pl__package *package,
   static const char *const alone[] = {"/index.js", "/index.json",
                                       "/index.node"};
   bool has_main = package->main != NULL;
-  struct pl__text whole = {.memory = &job->resolver->memory};
   bool found = false;
   for (int i = has_main ? 0 : 7; i < 10 && !found && job->error == 0; i++) {
-    pl__text_set(&whole, dir, dir_length);
+    pl__text_set(&job->base, dir, dir_length);
     if (i < 7) {
-      pl__text_byte(&whole, '/');
-      if (package->main_length > 0 && package->main[0] == '/')
-        pl__text_clear(&whole);
-      pl__text_add(&whole, package->main, package->main_length);
+      pl__text_resolve(&job->base, package->main, package->main_length);
+      /* The root has a slash of its own. */
+      if (job->base.length == 1 && i > 0) pl__text_clear(&job->base);
     }
-    pl__text_clear(&job->base);
-    if (!whole.broken) pl__text_normal(&job->base, whole.bytes, whole.length);
     pl__text_string(&job->base, i < 7 ? after_main[i] : alone[i - 7]);
-    if (whole.broken || job->base.broken) job->error = PL_ENOMEM;
+    if (job->base.broken) job->error = PL_ENOMEM;
     if (job->error != 0) break;
     struct pl__spot spot =
         pl__spot(job, job->base.bytes, job->base.length, near);
     struct pl__node *node = pl__at(job, &spot, "");
     found = node != NULL && node->kind == PL_FS_FILE;
   }
-  pl__text_free(&whole);
   if (job->error != 0) return false;
   if (found)
     path_to_url(job, job->base.bytes, job->base.length);

@@ -170,7 +170,8 @@ struct pl_resolver {
   size_t answer_count, answer_capacity;
   struct pl_place *last_place; /* asked for by path */
   struct pl_resolver_stats stats;
-  struct pl__text path; /* scratch of tree.c */
+  struct pl__text path;       /* scratch of tree.c */
+  struct pl__text scratch[4]; /* of a job: base, spare, url; of a place */
 };
 
 /* One question under way. */

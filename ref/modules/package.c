@@ -19,6 +19,7 @@ struct scan {
   size_t length, at;
   const char *token; /* the last one */
   size_t size;
+  bool bad; /* an open string, or a control character in one */
 };
 
 static bool is_space(char byte) {
@@ -31,7 +32,7 @@ static bool is_structure(char byte) {
 }
 
 /* The next token: a mark, a string with its quotes, or a run of others. False
- * at the end. Strings were found to be closed before. */
+ * at the end. */
 static bool next(struct scan *scan) {
   const char *text = scan->text;
   size_t at = scan->at;
@@ -45,41 +46,21 @@ static bool next(struct scan *scan) {
   if (is_structure(text[at])) {
     at++;
   } else {
-    bool quoted = false, first = true;
-    for (; at < scan->length; at++, first = false) {
-      if (text[at] == '"') {
-        quoted = !quoted;
-        if (quoted) continue;
-        at++;
-        break;
+    while (at < scan->length && text[at] != '"' && !is_space(text[at]) &&
+           !is_structure(text[at]))
+      at++;
+    if (at < scan->length && text[at] == '"') {
+      for (at++; at < scan->length && text[at] != '"'; at++) {
+        if ((unsigned char)text[at] < 0x20) scan->bad = true;
+        if (text[at] == '\\') at++;
       }
-      if (quoted && text[at] == '\\') {
-        at++;
-        continue;
-      }
-      if (!quoted && !first && (is_space(text[at]) || is_structure(text[at])))
-        break;
+      if (at >= scan->length) scan->bad = true;
+      at = at >= scan->length ? scan->length : at + 1;
     }
-    if (at > scan->length) at = scan->length;
   }
   scan->token = text + start;
   scan->size = at - start;
   scan->at = at;
-  return true;
-}
-
-/* What the first stage refuses: an open string, a control character in one,
- * and bytes that are no UTF-8. */
-static bool strings_are_sound(const char *text, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    const char *quote = memchr(text + i, '"', length - i);
-    if (quote == NULL) return true;
-    for (i = (size_t)(quote - text) + 1; i < length && text[i] != '"'; i++) {
-      if ((unsigned char)text[i] < 0x20) return false;
-      if (text[i] == '\\') i++;
-    }
-    if (i >= length) return false;
-  }
   return true;
 }
 
@@ -210,18 +191,26 @@ static bool read_member(struct reading *reading, const char *key, size_t size,
   return reading->job->error == 0;
 }
 
+/* Behind the object there may be anything that ends in "}", but its strings
+ * must be sound. */
+static bool rest_is_sound(struct scan *scan) {
+  while (next(scan)) {
+  }
+  return !scan->bad;
+}
+
 /* The members of the outermost object. False: broken. */
 static bool read_lazily(struct reading *reading, const char *text,
                         size_t length) {
   struct scan scan = {.text = text, .length = length};
-  if (!pl__utf8(text, length) || !strings_are_sound(text, length)) return false;
+  if (!pl__utf8(text, length)) return false;
   size_t end = length;
   while (end > 0 && is_space(text[end - 1]))
     end--;
   if (!next(&scan) || scan.token[0] != '{' || text[end - 1] != '}')
     return false;
   if (!next(&scan)) return false;
-  if (scan.token[0] == '}') return true;
+  if (scan.token[0] == '}') return rest_is_sound(&scan);
   for (;;) {
     const char *key = scan.token;
     size_t size = scan.size;
@@ -229,7 +218,7 @@ static bool read_lazily(struct reading *reading, const char *text,
         !next(&scan) || !read_member(reading, key, size, &scan) ||
         !next(&scan))
       return false;
-    if (scan.token[0] == '}') return true;
+    if (scan.token[0] == '}') return rest_is_sound(&scan);
     if (scan.token[0] != ',' || !next(&scan)) return false;
   }
 }

@@ -163,16 +163,9 @@ static enum pl__found try_extensions(struct pl__job *job,
 static struct pl__spot join(struct pl__job *job, struct pl__text *out,
                             const struct pl__spot *spot, const char *path,
                             size_t length) {
-  struct pl__text whole = {.memory = &job->resolver->memory};
-  if (length == 0 || path[0] != '/') {
-    pl__text_add(&whole, spot->text, spot->length);
-    pl__text_byte(&whole, '/');
-  }
-  pl__text_add(&whole, path, length);
-  pl__text_clear(out);
-  if (!whole.broken) pl__text_normal(out, whole.bytes, whole.length);
-  if (whole.broken || out->broken) job->error = PL_ENOMEM;
-  pl__text_free(&whole);
+  pl__text_set(out, spot->text, spot->length);
+  pl__text_resolve(out, path, length);
+  if (out->broken) job->error = PL_ENOMEM;
   struct pl__spot result = {.text = out->bytes == NULL ? "/" : out->bytes,
                             .length = out->bytes == NULL ? 1 : out->length,
                             .from = &job->resolver->root};
@@ -241,11 +234,13 @@ static size_t package_name(const char *request, size_t length) {
   size_t start = 0, end = 0;
   for (int part = 0; part < 2; part++) {
     start = end;
-    while (end < length && strchr("/\\%", request[end]) == NULL)
+    while (end < length && request[end] != '/' && request[end] != '\\' &&
+           request[end] != '%')
       end++;
     bool scope = part == 0 && request[0] == '@' && end > 1 && end < length &&
                  request[end] == '/' && end + 1 < length &&
-                 strchr("./\\%", request[end + 1]) == NULL;
+                 request[end + 1] != '.' && request[end + 1] != '/' &&
+                 request[end + 1] != '\\' && request[end + 1] != '%';
     if (!scope) break;
     end++;
   }
@@ -354,16 +349,10 @@ static enum pl__found try_path(struct pl__job *job,
     enum pl__found found = try_exports(job, place, name_length);
     if (found != PL__NO) return found;
   }
-  struct pl__text whole = {.memory = &job->resolver->memory};
-  if (place != NULL) {
-    pl__text_add(&whole, place->text, place->length);
-    pl__text_byte(&whole, '/');
-  }
-  pl__text_add(&whole, job->request, job->request_length);
   pl__text_clear(&job->base);
-  if (!whole.broken) pl__text_normal(&job->base, whole.bytes, whole.length);
-  if (whole.broken || job->base.broken) job->error = PL_ENOMEM;
-  pl__text_free(&whole);
+  if (place != NULL) pl__text_add(&job->base, place->text, place->length);
+  pl__text_resolve(&job->base, job->request, job->request_length);
+  if (job->base.broken) job->error = PL_ENOMEM;
   if (job->error != 0) return PL__STOP;
   struct pl__spot spot =
       pl__spot(job, job->base.bytes, job->base.length, place);

@@ -274,14 +274,14 @@ int pl_resolver_place(struct pl_resolver *resolver, const char *path,
     return 0;
   }
   struct pl__job job = {.resolver = resolver};
-  struct pl__text text = {.memory = &resolver->memory};
-  pl__text_normal(&text, path, length);
+  struct pl__text *text = &resolver->scratch[3];
+  pl__text_normal(text, path, length);
   struct pl_place *place = NULL;
-  if (text.broken)
+  if (text->broken)
     job.error = PL_ENOMEM;
   else
-    place = pl__place(&job, text.bytes, text.length);
-  pl__text_free(&text);
+    place = pl__place(&job, text->bytes, text->length);
+  text->broken = false;
   if (job.error != 0) return job.error;
   resolver->last_place = place;
   *out = place;
@@ -336,18 +336,21 @@ static struct pl__answer *kept_answer(const struct pl_resolver *resolver,
   }
 }
 
+/* The scratch texts are lent to the job, so that their room is used again. */
 static void find_out(struct pl__job *job) {
-  const struct pl_module_memory *memory = &job->resolver->memory;
-  job->base.memory = memory;
-  job->spare.memory = memory;
-  job->url.memory = memory;
+  struct pl__text *scratch = job->resolver->scratch;
+  job->base = scratch[0];
+  job->spare = scratch[1];
+  job->url = scratch[2];
   if (job->import)
     pl__import(job);
   else
     pl__require(job);
-  pl__text_free(&job->base);
-  pl__text_free(&job->spare);
-  pl__text_free(&job->url);
+  scratch[0] = job->base;
+  scratch[1] = job->spare;
+  scratch[2] = job->url;
+  for (int i = 0; i < 3; i++)
+    scratch[i].broken = false;
 }
 
 static int ask(struct pl_place *place, const char *specifier, size_t length,
@@ -572,6 +575,8 @@ int pl_resolver_create(const struct pl_resolver_config *config,
   resolver->tree.memory = &resolver->memory;
   resolver->fleeting.memory = &resolver->memory;
   resolver->path.memory = &resolver->memory;
+  for (int i = 0; i < 4; i++)
+    resolver->scratch[i].memory = &resolver->memory;
   int error = configure(resolver, config);
   if (error != 0) {
     pl_resolver_destroy(resolver);
@@ -586,6 +591,8 @@ void pl_resolver_destroy(struct pl_resolver *resolver) {
   pl_resolver_forget(resolver);
   pl__arena_empty(&resolver->keep);
   pl__text_free(&resolver->path);
+  for (int i = 0; i < 4; i++)
+    pl__text_free(&resolver->scratch[i]);
   if (resolver->places != NULL)
     memory.resize(memory.self, resolver->places, 0);
   if (resolver->answers != NULL)

@@ -126,25 +126,38 @@ uint64_t pl__hash(const char *bytes, size_t length, uint64_t seed) {
 
 /* ------------------------------------------------------------------------ */
 
-void pl__text_normal(struct pl__text *out, const char *text, size_t length) {
-  size_t start = out->length;
-  for (size_t i = 0; i < length;) {
-    const char *end = memchr(text + i, '/', length - i);
-    size_t size = end == NULL ? length - i : (size_t)(end - (text + i));
-    const char *name = text + i;
-    i += size + 1;
+/* Writes without asking for room each time: there is room for all of it. */
+void pl__text_resolve(struct pl__text *out, const char *path, size_t length) {
+  if (length > 0 && path[0] == '/') out->length = 0;
+  if (!grow(out, length + 2)) return;
+  char *bytes = out->bytes;
+  size_t at = out->length;
+  if (at == 1) at = 0; /* the root: every name brings its slash */
+  for (size_t i = 0; i < length; i++) {
+    size_t start = i;
+    while (i < length && path[i] != '/')
+      i++;
+    size_t size = i - start;
+    const char *name = path + start;
     if (size == 0 || (size == 1 && name[0] == '.')) continue;
     if (size == 2 && name[0] == '.' && name[1] == '.') {
-      while (out->length > start && out->bytes[out->length - 1] != '/')
-        out->length--;
-      if (out->length > start) out->length--;
-      if (out->bytes != NULL) out->bytes[out->length] = '\0';
+      while (at > 0 && bytes[at - 1] != '/')
+        at--;
+      if (at > 0) at--;
       continue;
     }
-    pl__text_byte(out, '/');
-    pl__text_add(out, name, size);
+    bytes[at++] = '/';
+    memcpy(bytes + at, name, size);
+    at += size;
   }
-  if (out->length == start) pl__text_byte(out, '/');
+  if (at == 0) bytes[at++] = '/';
+  bytes[at] = '\0';
+  out->length = at;
+}
+
+void pl__text_normal(struct pl__text *out, const char *text, size_t length) {
+  pl__text_clear(out);
+  pl__text_resolve(out, text, length);
 }
 
 size_t pl__encode_byte(char plain, char code[3]) {

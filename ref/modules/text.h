@@ -71,8 +71,10 @@ static inline bool pl__ends(const char *text, size_t length,
 
 uint64_t pl__hash(const char *bytes, size_t length, uint64_t seed);
 
-/* Appends the normalised form of the absolute path `text`: no empty name, no
- * "." and "..", no slash at the end but for the root alone. */
+/* Applies a path to the normalised one that `out` holds, as path.resolve(). */
+void pl__text_resolve(struct pl__text *out, const char *path, size_t length);
+/* Sets `out` to the normalised form of an absolute path: no empty name, no "."
+ * and "..", no slash at the end but for the root alone. */
 void pl__text_normal(struct pl__text *out, const char *text, size_t length);
 
 /* One byte of a path in a URL: as it is, or as %XX. Returns how many. */
