@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory.c: where a heap's memory and time come from when nobody says: the C
+ * library, mmap() and the monotonic clock.
+ *
+ * Invariant: the only file of the heap that makes a system call.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+static void *resize(void *self, void *block, size_t size) {
+  (void)self;
+  if (size != 0) return realloc(block, size);
+  free(block);
+  return NULL;
+}
+
+/* Maps `alignment` bytes too many and gives back what stands out. */
+static void *map(void *self, size_t size, size_t alignment, bool executable) {
+  (void)self;
+  if (size > SIZE_MAX - alignment) return NULL;
+  int protection = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0);
+  char *block = mmap(NULL, size + alignment, protection,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (block == MAP_FAILED) return NULL;
+  size_t before = (size_t)(-(uintptr_t)block) & (alignment - 1);
+  if (before != 0) munmap(block, before);
+  if (alignment != before) munmap(block + before + size, alignment - before);
+  return block + before;
+}
+
+static void unmap(void *self, void *block, size_t size) {
+  (void)self;
+  munmap(block, size);
+}
+
+static uint64_t now_ns(void *self) {
+  (void)self;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void pl__memory_default(struct pl_heap_config *config) {
+  if (config->memory.resize == NULL) config->memory.resize = resize;
+  if (config->memory.map == NULL) {
+    config->memory.map = map;
+    config->memory.unmap = unmap;
+  }
+  if (config->clock.now_ns == NULL) config->clock.now_ns = now_ns;
+}
+
+void *pl__resize(struct pl__heap *heap, void *block, size_t old_size,
+                 size_t size) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  void *made = memory->resize(memory->self, block, size);
+  if (made != NULL || size == 0) heap->metadata += size - old_size;
+  return made;
+}

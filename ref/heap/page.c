@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page.c: pages of the old generation, and the slots that they remember.
+ *
+ * The remembered set is a bit for each word of a page with slots: the barrier
+ * needs no memory, so it cannot fail, and a slot is in the set once however
+ * often it is written. It costs 1/64 of the pages. Rejected: a list of slots
+ * that the barrier appends to, which can fail and holds slots many times.
+ *
+ * Invariants:
+ *  - A page with a bit set is in the list of dirty pages.
+ *  - A bit is set only for a slot of an object, never for a filler's word.
+ *  - old_committed is the sum of all pages' sizes, and not more than old_max,
+ *    but when the limit has been lowered.
+ */
+#include "internal.h"
+
+static const size_t head_bytes = (sizeof(struct pl__page) + 15) & ~(size_t)15;
+
+static bool has_slots(const struct pl__space *space) {
+  return space->id != PL_SPACE_OLD_DATA && space->id != PL_SPACE_CODE;
+}
+
+static void link_page(struct pl__space *space, struct pl__page *page) {
+  page->space = space;
+  page->next = space->pages;
+  page->link = &space->pages;
+  if (page->next != NULL) page->next->link = &page->next;
+  space->pages = page;
+  space->committed += page->size;
+  space->area += page->end - page->start;
+}
+
+static void unlink_page(struct pl__page *page) {
+  *page->link = page->next;
+  if (page->next != NULL) page->next->link = page->link;
+  page->space->committed -= page->size;
+  page->space->area -= page->end - page->start;
+}
+
+struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
+                              size_t size) {
+  size_t total = PL__PAGE;
+  size_t bitmap = 0;
+  if (size != 0) {
+    if (size > SIZE_MAX / 2) return NULL;
+    if (has_slots(space)) bitmap = (size + head_bytes) / 64 / 8 * 8 + 16;
+    total = (head_bytes + size + bitmap + 4095) & ~(size_t)4095;
+  } else if (has_slots(space)) {
+    bitmap = total / 64;
+  }
+  if (heap->old_committed > heap->config.old_max ||
+      total > heap->config.old_max - heap->old_committed)
+    return NULL;
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  struct pl__page *page = memory->map(memory->self, total, PL__PAGE,
+                                      space->id == PL_SPACE_CODE);
+  if (page == NULL) return NULL;
+  page->size = total;
+  page->start = (uintptr_t)page + head_bytes;
+  page->end = size != 0 ? page->start + size
+                        : (uintptr_t)page + total - bitmap;
+  if (bitmap != 0) page->remembered = (pl__word *)page->end;
+  page->remembered_words = bitmap / 8;
+  heap->old_committed += total;
+  heap->metadata += total - (page->end - page->start);
+  link_page(space, page);
+  return page;
+}
+
+static void not_dirty(struct pl__heap *heap, struct pl__page *page) {
+  struct pl__page **at = &heap->dirty;
+  while (*at != page)
+    at = &(*at)->dirty_next;
+  *at = page->dirty_next;
+}
+
+void pl__page_remove(struct pl__heap *heap, struct pl__page *page) {
+  if (page->dirty) not_dirty(heap, page);
+  unlink_page(page);
+  heap->old_committed -= page->size;
+  heap->metadata -= page->size - (page->end - page->start);
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  memory->unmap(memory->self, page, page->size);
+}
+
+void pl__page_move(struct pl__page *page, struct pl__space *to) {
+  unlink_page(page);
+  link_page(to, page);
+}
+
+void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot) {
+  size_t bit = ((uintptr_t)slot - (uintptr_t)page) / 8;
+  page->remembered[bit / 64] |= UINT64_C(1) << bit % 64;
+  if (page->dirty) return;
+  page->dirty = true;
+  page->dirty_next = heap->dirty;
+  heap->dirty = page;
+}
+
+void pl__forget(struct pl__page *page, uintptr_t from, uintptr_t to) {
+  if (!page->dirty || from == to) return;
+  size_t first = (from - (uintptr_t)page) / 8;
+  size_t last = (to - (uintptr_t)page) / 8 - 1;
+  uint64_t head = ~UINT64_C(0) << first % 64;
+  uint64_t tail = ~UINT64_C(0) >> (63 - last % 64);
+  pl__word *word = page->remembered + first / 64;
+  pl__word *end = page->remembered + last / 64;
+  if (word == end) {
+    *word &= ~(head & tail);
+    return;
+  }
+  *word++ &= ~head;
+  while (word < end)
+    *word++ = 0;
+  *word &= ~tail;
+}
+
+void pl__heap_write_slow(struct pl_heap *heap, void *object, void **slot) {
+  pl__remember(pl__heap(heap), pl__page_of(object), slot);
+}
