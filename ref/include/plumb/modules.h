@@ -198,6 +198,7 @@ struct pl_resolution {
   const char *error_path;    /* the error's .path */
   const char *error_request; /* the error's .requestPath */
   bool deprecated_main;      /* DEP0128: a broken main, index used instead */
+  void *mark;                /* a loader's; nothing to anybody else */
 };
 
 /* How Node says it: the parent first in `stack`, then its parents. Writes at
