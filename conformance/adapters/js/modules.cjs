@@ -56,8 +56,7 @@ class Modules {
     if (place.startsWith('file:')) {
       const found = new URL(place);
       const tail = found.search + found.hash;
-      found.search = found.hash = '';
-      return this.relative(url.fileURLToPath(found)) + tail;
+      return this.relative(decodeURIComponent(found.pathname)) + tail;
     }
     for (const dir of [this.dir, this.written]) {
       if (place === dir) return '.';
@@ -72,6 +71,7 @@ class Modules {
 
   specifier(text) {
     if (typeof text !== 'string') return text;
+    if (text.includes('$nul')) return text.split('$nul').join('\0');
     if (/^\/*\$dir/.test(text))
       return text.replace(/^\/*\$dir/, (m) => m.slice(1, -4) + this.dir);
     if (text.startsWith('$url'))
@@ -197,6 +197,8 @@ function abilities({name, version}, atLeast) {
     'modules.require': requires,
     'modules.cache': requires,
     'modules.import': since('12.17.0'),
+    // Deno looks for packages around the folder that it was started in.
+    'modules.import-packages': name !== 'deno' && since('12.17.0'),
     'modules.require-esm': !node || process.features.require_module === true,
     'modules.exports-field': since('12.17.0'),
     'modules.core': Array.isArray(Module.builtinModules),
@@ -210,7 +212,6 @@ function abilities({name, version}, atLeast) {
   };
   const traits = {
     'searches-mjs': node && !since('12.17.0'),
-    'remembers-missing': node && !since('14.0.0'),
   };
   return {capabilities, traits};
 }
