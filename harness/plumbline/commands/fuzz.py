@@ -95,7 +95,7 @@ def command(
     traces that are allowed. Each implementation runs it through its adapter.
     A trace outside is shrunk to a small program and written as a case file.
     """
-    from plumbline.fuzz import Oracle, parse_without, read_known
+    from plumbline.fuzz import Oracle, Session, parse_without, read_known
     from plumbline.places import find_places
 
     places = find_places()
@@ -117,14 +117,17 @@ def command(
                 remedy="the implementations lack the operations of the layer, "
                 "or --without takes them all away",
             )
+        reference = places.built("ref/libplumb-ref.so")
         oracle = stack.enter_context(Oracle(
             places.built("conformance/host/plumb-explore"),
-            places.built("ref/libplumb-ref.so"), scratch,
+            reference, scratch,
         ))
+        control = stack.enter_context(Session(
+            (str(places.host), str(reference)), {}, scratch))
         deadline = time.monotonic() + seconds if seconds else None
         results = []
         for number, (language, members) in enumerate(groups):
-            search = _search(oracle, language, members, examples,
+            search = _search(oracle, control, language, members, examples,
                              _share(deadline, len(groups) - number), seed,
                              runs, findings)
             again = _again(members, language, examples, seed, runs, findings,
@@ -196,14 +199,14 @@ def _share(deadline: float | None, groups: int) -> float | None:
 
 
 def _search(
-    oracle: Oracle, language: Language, members: Sequence[Session],
-    examples: int, deadline: float | None, seed: int, runs: int,
+    oracle: Oracle, control: Session, language: Language,
+    members: Sequence[Session], examples: int, deadline: float | None, seed: int, runs: int,
     findings: int,
 ) -> Search:
     from plumbline.fuzz import Checker, Search
 
-    return Search(language, Checker(members, oracle, runs), examples,
-                  deadline, seed, findings)
+    checker = Checker(members, oracle, runs, control)
+    return Search(language, checker, examples, deadline, seed, findings)
 
 
 def _again(

@@ -2,8 +2,9 @@
 """Runs one program on implementations and says who is outside the model.
 
 A trace that is not allowed has to come again, most of the time, and the model,
-asked with a slower machine in mind, must still not know it: else it is counted
-as fleeting or slow. A crash, a time-out, a breach of the protocol or an error is never
+asked with a slower machine in mind, must still not know it, and neither must
+the reference show it in real time here and now: else it is counted as fleeting
+or slow. A crash, a time-out, a breach of the protocol or an error is never
 agreement; only a time-out has to come again.
 
 Invariant: the verdict on a program is reached once and remembered, so the
@@ -56,19 +57,20 @@ class Checker:
     sessions: Sequence[Session]
     oracle: Oracle
     runs: int
+    control: Session | None = None  # the reference; not held against itself
     counts: Counter[str] = field(default_factory=Counter)
-    _known: dict[str, Finding | None] = field(default_factory=dict)
+    verdicts: dict[str, Finding | None] = field(default_factory=dict)
 
     def knows(self, program: Program) -> bool:
         """Whether it has been checked."""
-        return json.dumps(program) in self._known
+        return json.dumps(program) in self.verdicts
 
     def check(self, program: Program) -> Finding | None:
         """The finding, or None: agreement, or nothing was decided."""
         key = json.dumps(program)
-        if key not in self._known:
-            self._known[key] = self._decide(program)
-        return self._known[key]
+        if key not in self.verdicts:
+            self.verdicts[key] = self._decide(program)
+        return self.verdicts[key]
 
     def _decide(self, program: Program) -> Finding | None:
         try:
@@ -131,6 +133,20 @@ class Checker:
                 return False
         if _wrong(outcomes, allowed) * 2 <= outcomes.total():
             self.counts["fleeting"] += 1
+            return False
+        control = self.control
+        if control is None or control.identity.label == session.identity.label:
+            return True
+        return self._is_unlike(control, program, allowed, outcomes)
+
+    def _is_unlike(
+        self, control: Session, program: Program, allowed: Allowed,
+        outcomes: Counter[Outcome],
+    ) -> bool:
+        """Whether the reference, on this machine and now, does otherwise."""
+        shown = {control.run(program).trace for _ in range(2 * _AGAIN)}
+        if _wrong(outcomes, Allowed(allowed.traces | shown, 0)) == 0:
+            self.counts["slow"] += 1
             return False
         return True
 

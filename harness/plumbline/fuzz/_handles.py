@@ -50,7 +50,7 @@ _AFTER = (4, 1, 0, 8)
 _REPEAT = (0, 0, 4)
 _FAR = 100000
 _BLOCKS = (12, 12, 3)
-_GUARD = 20
+_GUARD = 40
 _MODES = ("nowait", "once", "default")
 
 _MOST_JOBS = 3

@@ -39,15 +39,11 @@ _NUMBERS = st.integers(0, 15)
 
 @lru_cache(maxsize=None)
 def bodies(
-    makers: tuple[str, ...],
-    others: tuple[str, ...],
-    depth: int,
-    most: int,
-    least: int = 0,
+    makers: tuple[str, ...], others: tuple[str, ...], depth: int, most: int
 ) -> st.SearchStrategy[Body]:
-    """Bodies of `least` to `most` operations: `makers` have callbacks, at
-    most `depth` deep, `others` have none. A word may stand in them twice, to
-    be drawn more often; what stands first is what is shrunk to."""
+    """Bodies of at most `most` operations: `makers` have callbacks, at most
+    `depth` deep, `others` have none. A word may stand in them twice, to be
+    drawn more often; what stands first is what is shrunk to."""
     ops: list[st.SearchStrategy[Sketch]] = []
     if others:
         ops.append(st.builds(Sketch, st.sampled_from(others), _NUMBERS))
@@ -63,6 +59,4 @@ def bodies(
         ops += [maker, maker]
     if not ops:
         return st.just(())
-    return st.lists(
-        st.one_of(*ops), min_size=least, max_size=most
-    ).map(tuple)
+    return st.lists(st.one_of(*ops), max_size=most).map(tuple)

@@ -120,7 +120,8 @@ class _Writer:
         immediate = "immediate" in (kind, chained)
         if (
             len(self.objects) >= _MOST_OBJECTS
-            or (kind == "interval" and not place.once)
+            or (kind == "interval" and not (
+                place.once and self.language.has("clear")))
             or (kind == "fs.stat" and not self.racy)
             or (kind in _TIMERS and place.interval
                 and not self.language.has("timers-in-interval"))
@@ -262,5 +263,5 @@ def runtime_programs(language: Language) -> st.SearchStrategy[Program]:
         "fs.stat") else st.just(False)
     return st.builds(
         lambda racy, main: _Writer(language, racy).write(main),
-        racy, bodies(makers, others, 3, 6, 3),
+        racy, bodies(makers, others, 3, 8),
     )

@@ -29,6 +29,8 @@ __all__ = ["Search", "programs_of"]
 _STRIDE = 1_000_003
 # Small programs are drawn again and again; only new ones count.
 _REPEATED = 4
+# Slow implementations shrink slowly; what is small enough by then is told.
+_SHRINK_SECONDS = 60.0
 
 
 class _Found(Exception):
@@ -61,7 +63,7 @@ class Search:
     drawn: int = 0
     over: bool = False
     _last: Finding | None = field(default=None)
-    _shrinking: bool = False
+    _shrink_until: float | None = None
 
     def findings(self) -> Iterator[Finding]:
         """The findings, shrunk, each once."""
@@ -86,7 +88,7 @@ class Search:
     def _round(self, number: int) -> Finding | None:
         """Draws until something is found, and shrinks that."""
         self._last = None
-        self._shrinking = False
+        self._shrink_until = None
 
         @seed(number)
         @settings(
@@ -113,16 +115,23 @@ class Search:
         return self._last
 
     def _try(self, program: Program) -> None:
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        now = time.monotonic()
+        new = not self.checker.knows(program)
+        if self._shrink_until is not None:
+            if new and now > self._shrink_until:
+                return
+        elif self.deadline is not None and now > self.deadline:
             self.over = True
             raise _Over
-        if not self._shrinking and not self.checker.knows(program):
+        elif new:
             if self._left() <= 0:
                 raise _Over
             self.drawn += 1
             self.progress(self.drawn, self.examples)
         finding = self.checker.check(program)
-        if finding is not None:
-            self._shrinking = True
-            self._last = finding
-            raise _Found
+        if finding is None:
+            return
+        if self._shrink_until is None:
+            self._shrink_until = time.monotonic() + _SHRINK_SECONDS
+        self._last = finding
+        raise _Found
