@@ -113,8 +113,7 @@ class _Reader:
             strange = next((k for k in kinds if k not in _KINDS), "")
             self.add(entry.line, f"the file `{path}` is {shown(strange)}"
                      if strange else f"the file `{path}` is {len(kinds)} "
-                     "things", did_you_mean(strange, known, most=20)
-                     or "give it one of the keys " + ", ".join(known))
+                     "things", did_you_mean(strange, known, most=20))
             return
         kind = kinds[0]
         value = entry[kind]

@@ -303,6 +303,12 @@ def _logged(value: Any) -> str:
 
 
 def program_to_js(program: Mapping[str, Any]) -> str:
-    """A compiled program, {"main": [...]}, as JavaScript."""
+    """A compiled program, {"main": [...]}, as JavaScript; the bodies of its
+    modules follow, each as a function of its number."""
     main = program["main"]
-    return "\n".join(_Writer(main).program(main))
+    lines = _Writer(main).program(main)
+    for number, body in enumerate(program.get("bodies", [])):
+        ops = body["do"] if isinstance(body, Mapping) else body
+        lines += ["", f"function body{number}() {{",
+                  *(f"  {line}" for line in _Writer(ops).program(ops)), "}"]
+    return "\n".join(lines)
