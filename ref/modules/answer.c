@@ -132,8 +132,7 @@ size_t pl_resolution_url(const struct pl_resolution *resolution, char *out,
 /* ------------------------------------------------------------------------ */
 
 /* From the last dot of a name that does not begin with it. */
-static const char *extension_of(const char *path, size_t length,
-                                size_t *size) {
+static const char *extension_of(const char *path, size_t length, size_t *size) {
   size_t name = length;
   while (name > 0 && path[name - 1] != '/')
     name--;

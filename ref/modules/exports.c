@@ -65,9 +65,8 @@ static enum outcome invalid_target(const struct hunt *hunt,
   else
     pl__fail(job, PL_CODE_ERR_INVALID_PACKAGE_TARGET, "Invalid \"",
              hunt->internal ? "imports" : "exports", "\" target ", text,
-             " defined for '", hunt->key, "' in the package config ",
-             hunt->dir, slash_of(hunt), "package.json", from_of(hunt), tail,
-             NULL);
+             " defined for '", hunt->key, "' in the package config ", hunt->dir,
+             slash_of(hunt), "package.json", from_of(hunt), tail, NULL);
   end_message(hunt, hint);
   pl__text_free(&shown);
   pl__text_free(&quoted);
@@ -185,8 +184,8 @@ static enum outcome string_target(struct hunt *hunt,
     pl__text_encode_path(&own, hunt->dir, hunt->dir_length);
   pl__text_byte(&own, '/');
   if (own.broken) job->error = PL_ENOMEM;
-  bool inside = job->error == 0 &&
-                pl__starts(job->url.bytes, job->url_path, own.bytes);
+  bool inside =
+      job->error == 0 && pl__starts(job->url.bytes, job->url_path, own.bytes);
   pl__text_free(&own);
   if (job->error != 0) return FAILED;
   if (!inside) return invalid_target(hunt, target);
@@ -264,8 +263,8 @@ static enum outcome array_target(struct hunt *hunt,
     enum outcome outcome = target_of(hunt, at, depth + 1);
     if (outcome == FOUND) return FOUND;
     if (outcome == FAILED &&
-        (hunt->job->error != 0 || hunt->job->resolution->code !=
-                                      PL_CODE_ERR_INVALID_PACKAGE_TARGET))
+        (hunt->job->error != 0 ||
+         hunt->job->resolution->code != PL_CODE_ERR_INVALID_PACKAGE_TARGET))
       return FAILED;
     if (outcome != UNDEFINED) last = outcome;
   }
@@ -305,8 +304,8 @@ static enum outcome object_target(struct hunt *hunt,
 static enum outcome target_of(struct hunt *hunt, const struct pl__value *target,
                               unsigned depth) {
   if (depth > PL__NEST_MAX) {
-    pl__fail(hunt->job, PL_CODE_RANGE_ERROR,
-             "Maximum call stack size exceeded", NULL);
+    pl__fail(hunt->job, PL_CODE_RANGE_ERROR, "Maximum call stack size exceeded",
+             NULL);
     return FAILED;
   }
   switch (target->type) {
@@ -385,12 +384,11 @@ static const struct pl__value *best_pattern(const struct pl__field *field,
 /* The target of a name among the members; UNDEFINED: there is none. */
 static enum outcome among_members(struct hunt *hunt,
                                   const struct pl__field *field,
-                                  const char *name, size_t length,
-                                  bool exact) {
+                                  const char *name, size_t length, bool exact) {
   if (field->value->type != PL__JSON_OBJECT) return UNDEFINED;
-  const struct pl__value *found =
-      exact && memchr(name, '*', length) == NULL ? member(field, name, length)
-                                                 : NULL;
+  const struct pl__value *found = exact && memchr(name, '*', length) == NULL
+                                      ? member(field, name, length)
+                                      : NULL;
   hunt->pattern = false;
   if (found == NULL) {
     found = best_pattern(field, name, length);

@@ -210,8 +210,7 @@ static const struct pl_fs_ops memory_ops = {.stat = memory_stat,
 
 int pl_fs_memory_create(const struct pl_module_memory *memory,
                         struct pl_fs_memory **out) {
-  struct pl_module_memory own =
-      memory != NULL ? *memory : pl__memory_default();
+  struct pl_module_memory own = memory != NULL ? *memory : pl__memory_default();
   struct pl_fs_memory *fs = own.resize(own.self, NULL, sizeof *fs);
   if (fs == NULL) return PL_ENOMEM;
   *fs = (struct pl_fs_memory){.base = {.ops = &memory_ops}, .memory = own};

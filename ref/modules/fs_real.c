@@ -194,8 +194,7 @@ static int read_all(struct pl_fs *fs, int fd, struct pl__text *text,
     if (text->capacity < filled + room + 1) {
       size_t size = text->capacity * 2;
       if (size < filled + room + 1) size = filled + room + 1;
-      char *bytes =
-          text->memory->resize(text->memory->self, text->bytes, size);
+      char *bytes = text->memory->resize(text->memory->self, text->bytes, size);
       if (bytes == NULL) return PL_ENOMEM;
       text->bytes = bytes;
       text->capacity = size;

@@ -78,9 +78,9 @@ static size_t bare_name(const char *name, size_t length, bool *valid) {
 
 /* The target of a subpath in the package that lies in `dir`. */
 static bool in_package(struct pl__job *job, struct pl__node *node,
-                       const char *dir, size_t dir_length,
-                       const char *subpath, size_t length,
-                       const struct pl_place *near, const char *parent) {
+                       const char *dir, size_t dir_length, const char *subpath,
+                       size_t length, const struct pl_place *near,
+                       const char *parent) {
   const struct pl__package *package = pl__package(job, node);
   if (job->error != 0 || pl__fail_package(job, package, dir, dir_length))
     return false;
@@ -95,8 +95,7 @@ static bool in_package(struct pl__job *job, struct pl__node *node,
 /* The package in the node_modules of a place, or of those above it. */
 static bool in_modules(struct pl__job *job, struct pl_place *place,
                        const char *name, size_t name_length,
-                       const char *subpath, size_t length,
-                       const char *parent) {
+                       const char *subpath, size_t length, const char *parent) {
   struct pl__text dir = {.memory = &job->resolver->memory};
   bool found = false, done = false;
   for (struct pl_place *at = place; !done; at = at->up) {
@@ -130,10 +129,10 @@ bool pl__import_bare(struct pl__job *job, struct pl_place *place,
     pl__text_add(&url, name, length);
     if (url.broken) job->error = PL_ENOMEM;
     if (job->error == 0)
-      *job->resolution = (struct pl_resolution){
-          .kind = PL_MODULE_CORE,
-          .path = pl__keep(job, url.bytes, url.length),
-          .path_length = url.length};
+      *job->resolution =
+          (struct pl_resolution){.kind = PL_MODULE_CORE,
+                                 .path = pl__keep(job, url.bytes, url.length),
+                                 .path_length = url.length};
     pl__text_free(&url);
     return job->error == 0;
   }
@@ -198,8 +197,7 @@ static void finish_url(struct pl__job *job) {
     query = pl__keep(job, job->url.bytes + job->url_path,
                      job->url.length - job->url_path);
   struct pl__text *path = &job->base;
-  struct pl__spot spot =
-      pl__spot(job, path->bytes, path->length, job->place);
+  struct pl__spot spot = pl__spot(job, path->bytes, path->length, job->place);
   /* With a slash at its end Node asks about "/" instead. */
   bool slash = pl__ends(path->bytes, path->length, "/");
   struct pl__node *node = slash ? &job->resolver->root : pl__at(job, &spot, "");
@@ -233,9 +231,8 @@ static void finish_absolute(struct pl__job *job, const char *request,
   }
   char name[8] = "";
   for (size_t i = 0; i < scheme && scheme < sizeof name; i++)
-    name[i] = (char)(request[i] >= 'A' && request[i] <= 'Z'
-                         ? request[i] | 0x20
-                         : request[i]);
+    name[i] = (char)(request[i] >= 'A' && request[i] <= 'Z' ? request[i] | 0x20
+                                                            : request[i]);
   if (strcmp(name, "file") == 0) {
     pl__url_parse(job, "/", 1, request, length);
     if (job->error == 0) finish_url(job);
@@ -243,10 +240,9 @@ static void finish_absolute(struct pl__job *job, const char *request,
   }
   bool node = strcmp(name, "node") == 0;
   /* A core module's URL is taken as it is written. */
-  if (node &&
-      (!pl__starts(request, length, "node:") ||
-       (!pl__is_core(job->resolver, request + 5, length - 5) &&
-        !pl__is_core_only(job->resolver, request + 5, length - 5)))) {
+  if (node && (!pl__starts(request, length, "node:") ||
+               (!pl__is_core(job->resolver, request + 5, length - 5) &&
+                !pl__is_core_only(job->resolver, request + 5, length - 5)))) {
     pl__fail(job, PL_CODE_ERR_UNKNOWN_BUILTIN_MODULE,
              "No such built-in module: ", pl__keep(job, request, length), NULL);
     return;
@@ -258,10 +254,10 @@ static void finish_absolute(struct pl__job *job, const char *request,
              pl__keep(job, request, scheme), ":'", NULL);
     return;
   }
-  *job->resolution = (struct pl_resolution){
-      .kind = node ? PL_MODULE_CORE : PL_MODULE_URL,
-      .path = pl__keep(job, request, length),
-      .path_length = length};
+  *job->resolution =
+      (struct pl_resolution){.kind = node ? PL_MODULE_CORE : PL_MODULE_URL,
+                             .path = pl__keep(job, request, length),
+                             .path_length = length};
 }
 
 void pl__import(struct pl__job *job) {

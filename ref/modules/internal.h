@@ -52,8 +52,9 @@ struct pl__dir {
   bool racy;              /* changed so shortly before the listing that a
                              later change could not be seen */
   struct pl_fs_stamp stamp;
-  const struct pl__package *package; /* of its package.json; NULL: not looked yet */
-  struct pl__dir *next;        /* all directories of the resolver */
+  const struct pl__package
+      *package;         /* of its package.json; NULL: not looked yet */
+  struct pl__dir *next; /* all directories of the resolver */
   struct pl__node *node;
 };
 
@@ -97,8 +98,8 @@ enum pl__shape { PL__SHAPE_SUBPATHS, PL__SHAPE_CONDITIONS, PL__SHAPE_MIXED };
 
 /* exports or imports. */
 struct pl__field {
-  const struct pl__value *value;    /* NULL: absent, or null */
-  const struct pl__value **by_hash; /* a large object's members; NULL: small */
+  const struct pl__value *value;     /* NULL: absent, or null */
+  const struct pl__value **by_hash;  /* a large object's members; NULL: small */
   const struct pl__value **patterns; /* those with a "*", pattern_count */
   uint32_t slots, pattern_count;
   uint8_t shape; /* enum pl__shape */
@@ -107,8 +108,8 @@ struct pl__field {
 struct pl__package {
   uint8_t state;
   uint8_t type;
-  bool exists; /* there is a file, readable or not */
-  bool racy;   /* as a directory's */
+  bool exists;             /* there is a file, readable or not */
+  bool racy;               /* as a directory's */
   const char *name, *main; /* NULL: absent or not a string */
   uint32_t name_length, main_length;
   struct pl__field exports, imports;
@@ -159,8 +160,8 @@ struct pl_resolver {
   const char **paths;
   size_t path_count;
 
-  struct pl__arena keep;   /* config */
-  struct pl__arena tree;   /* nodes, dirs, packages */
+  struct pl__arena keep;     /* config */
+  struct pl__arena tree;     /* nodes, dirs, packages */
   struct pl__arena fleeting; /* places, answers */
   struct pl__node root;
   struct pl__dir *dirs;
@@ -181,14 +182,14 @@ struct pl__job {
   const char *request;
   size_t request_length;
   bool import;
-  int error;                       /* PL_ENOMEM: give up */
+  int error;                        /* PL_ENOMEM: give up */
   struct pl_resolution *resolution; /* what is being found out */
   pl_explain_fn *tell;
   void *tell_arg;
   const char *reason; /* why the last look failed, when told */
   struct pl__text base, spare;
-  struct pl__text url;  /* "/encoded/path?query#fragment" */
-  size_t url_path;      /* length of its path */
+  struct pl__text url; /* "/encoded/path?query#fragment" */
+  size_t url_path;     /* length of its path */
   bool url_has_host;
   bool is_core; /* the target is a core module: resolution->path */
   bool unnamed; /* messages about URLs do not name the parent */
@@ -233,8 +234,7 @@ struct pl__node *pl__walk(struct pl__job *job, struct pl__node *from,
 const char *pl__node_path(struct pl__job *job, struct pl__node *node,
                           size_t *length);
 /* Whether a change right now would leave the stamp as it is. */
-bool pl__is_racy(struct pl_resolver *resolver,
-                 const struct pl_fs_stamp *stamp);
+bool pl__is_racy(struct pl_resolver *resolver, const struct pl_fs_stamp *stamp);
 void pl__tree_changed(struct pl_resolver *resolver, const char *path,
                       size_t length);
 void pl__tree_release(struct pl_resolver *resolver);
@@ -245,9 +245,11 @@ bool pl__fail_package(struct pl__job *job, const struct pl__package *package,
 const char *pl__keep_in_tree(struct pl__job *job, const char *bytes,
                              size_t length);
 /* package.json of a real directory; never NULL unless job->error. */
-const struct pl__package *pl__package(struct pl__job *job, struct pl__node *dir);
+const struct pl__package *pl__package(struct pl__job *job,
+                                      struct pl__node *dir);
 /* The nearest one of a place; sets place->scope (state NONE: there is none). */
-const struct pl__package *pl__scope(struct pl__job *job, struct pl_place *place);
+const struct pl__package *pl__scope(struct pl__job *job,
+                                    struct pl_place *place);
 
 /*
  * Packages: find the target of a subpath ("." or "./x") or of a "#name". `dir`

@@ -54,8 +54,8 @@ bool pl__utf8(const char *text, size_t length) {
   const unsigned char *p = (const void *)text, *end = p + length;
   while (p < end) {
     uint64_t eight;
-    if (end - p >= 8 && (memcpy(&eight, p, 8),
-                         (eight & UINT64_C(0x8080808080808080)) == 0)) {
+    if (end - p >= 8 &&
+        (memcpy(&eight, p, 8), (eight & UINT64_C(0x8080808080808080)) == 0)) {
       p += 8;
       continue;
     }
@@ -283,10 +283,9 @@ static struct level *top(struct reader *reader) {
 static int read_key(struct reader *reader, struct pl__value *value,
                     bool first) {
   if (peek(reader) != '"')
-    return expected(reader, first
-                                ? "Expected property name or '}' in JSON"
-                                : "Expected double-quoted property name in "
-                                  "JSON");
+    return expected(reader, first ? "Expected property name or '}' in JSON"
+                                  : "Expected double-quoted property name in "
+                                    "JSON");
   size_t length;
   int error = read_string(reader, &value->key, &length);
   if (error != 0) return error;
@@ -429,7 +428,8 @@ void pl__json_message(struct pl__text *out, const char *text, size_t length,
   size_t at = error->at;
   if (error->what == NULL) {
     size_t size = 1;
-    while (at + size < length && ((unsigned char)text[at + size] & 0xc0) == 0x80)
+    while (at + size < length &&
+           ((unsigned char)text[at + size] & 0xc0) == 0x80)
       size++;
     if (text[at] == '"' || is_digit(text[at])) {
       pl__text_string(out, text[at] == '"' ? "Unexpected string in JSON"
@@ -446,8 +446,8 @@ void pl__json_message(struct pl__text *out, const char *text, size_t length,
     if (strstr(error->what, "end of JSON") != NULL) return;
   }
   char number[96];
-  int size = snprintf(number, sizeof number, " at position %zu",
-                      units(text, at));
+  int size =
+      snprintf(number, sizeof number, " at position %zu", units(text, at));
   pl__text_add(out, number, (size_t)size);
   if (!lines) return;
   size_t line = 1, start = 0;

@@ -28,7 +28,7 @@ enum pl__json_type {
 struct pl__value {
   uint8_t type;
   uint32_t key_length;
-  size_t length; /* of text; of an array or object: how many are inside */
+  size_t length;   /* of text; of an array or object: how many are inside */
   const char *key; /* in an object */
   const char *text;
   struct pl__value *first, *next; /* inside it; behind it, in its container */

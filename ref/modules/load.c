@@ -39,8 +39,8 @@ static int run_json(struct pl_module *module, const char *text, size_t length,
   struct pl__arena arena = {.memory = &loader->memory};
   const struct pl__value *root;
   struct pl__json_error where;
-  int status = pl__json_read(&arena, &loader->memory, text, length, &root,
-                             &where);
+  int status =
+      pl__json_read(&arena, &loader->memory, text, length, &root, &where);
   pl__arena_empty(&arena);
   if (status == PL_ENOMEM) return status;
   if (status != 0) {
@@ -54,14 +54,14 @@ static int run_json(struct pl_module *module, const char *text, size_t length,
     return 1;
   }
   void *value = NULL;
-  int thrown = loader->host.json(loader->host.self, module, text, length,
-                                 &value);
+  int thrown =
+      loader->host.json(loader->host.self, module, text, length, &value);
   if (thrown == 0) pl_module_set_exports(module, value);
   return threw(error, thrown);
 }
 
-static int run_script(struct pl_module *module, const char *text,
-                      size_t length, struct pl_load_error *error) {
+static int run_script(struct pl_module *module, const char *text, size_t length,
+                      struct pl_load_error *error) {
   struct pl_loader *loader = module->loader;
   struct pl_source source = {.bytes = text, .length = length};
   size_t skip = mark_length(text, length);
@@ -96,8 +96,8 @@ int pl__module_load(struct pl_module *module, struct pl_load_error *error) {
                                      &loader->memory, &text, &length, NULL);
   if (status == PL_ENOMEM) return status;
   if (status != 0) {
-    *error = (struct pl_load_error){.failure = PL_LOAD_NOT_READ,
-                                    .thrown = status};
+    *error =
+        (struct pl_load_error){.failure = PL_LOAD_NOT_READ, .thrown = status};
     return 1;
   }
   if (strcmp(kind, ".json") == 0)

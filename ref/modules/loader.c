@@ -128,8 +128,8 @@ void pl__module_uncache(struct pl_module *module) {
 /* A module that is in no cache yet, with fresh exports. NULL: no memory. */
 static struct pl_module *new_module(struct pl_loader *loader, const char *path,
                                     size_t length, void *exports) {
-  struct pl_module *module = loader->memory.resize(
-      loader->memory.self, NULL, sizeof *module + length + 1);
+  struct pl_module *module = loader->memory.resize(loader->memory.self, NULL,
+                                                   sizeof *module + length + 1);
   if (module == NULL) return NULL;
   *module = (struct pl_module){.loader = loader,
                                .previous = loader->last,
@@ -191,8 +191,7 @@ static int ask(struct pl_loader *loader, struct pl_module *parent,
   int error = parent == NULL
                   ? pl_resolver_place(loader->resolver, "/", 1, &place)
                   : place_of(parent, &place);
-  return error != 0 ? error
-                    : pl_place_require(place, specifier, length, out);
+  return error != 0 ? error : pl_place_require(place, specifier, length, out);
 }
 
 /* Keeps a failure's message, since the resolver may forget it. */
@@ -251,9 +250,9 @@ static int load_new(struct pl_loader *loader, struct pl_module *parent,
                     const char *path, size_t length, bool is_main,
                     struct pl_required *out) {
   if (loader->depth >= loader->depth_most) {
-    out->error = (struct pl_load_error){
-        .failure = PL_LOAD_TOO_DEEP,
-        .message = "Maximum call stack size exceeded"};
+    out->error =
+        (struct pl_load_error){.failure = PL_LOAD_TOO_DEEP,
+                               .message = "Maximum call stack size exceeded"};
     return 1;
   }
   void *exports = loader->host.make(loader->host.self);
@@ -282,8 +281,7 @@ static int load_new(struct pl_loader *loader, struct pl_module *parent,
   loader->depth--;
   if (status != 0) {
     /* Whoever stands in the cache under this path now goes, as in Node. */
-    struct pl_module *cached =
-        find(loader, module->filename, module->length);
+    struct pl_module *cached = find(loader, module->filename, module->length);
     if (cached != NULL) pl__module_uncache(cached);
     if (parent != NULL) pl__module_unlink(parent, module);
     return status;
@@ -334,8 +332,8 @@ static int require(struct pl_loader *loader, struct pl_module *parent,
     error = ask(loader, parent, specifier, length, &resolution);
     if (error != 0) return error;
   }
-  bool core = resolution->code == PL_RESOLVED &&
-              resolution->kind == PL_MODULE_CORE;
+  bool core =
+      resolution->code == PL_RESOLVED && resolution->kind == PL_MODULE_CORE;
   if (!core && pl__starts(specifier, length, "node:"))
     return unknown_core(loader, specifier, length, &out->error);
   if (resolution->code != PL_RESOLVED)
@@ -463,14 +461,14 @@ int pl_loader_create(const struct pl_loader_config *config,
   if (memory.resize == NULL) memory = pl__memory_default();
   struct pl_loader *loader = memory.resize(memory.self, NULL, sizeof *loader);
   if (loader == NULL) return PL_ENOMEM;
-  *loader = (struct pl_loader){
-      .memory = memory,
-      .resolver = config->resolver,
-      .fs = config->fs,
-      .host = *host,
-      .depth_most = config->depth == 0 ? 2000 : config->depth,
-      .keep_failures = config->keep_failures,
-      .epoch = 1};
+  *loader = (struct pl_loader){.memory = memory,
+                               .resolver = config->resolver,
+                               .fs = config->fs,
+                               .host = *host,
+                               .depth_most =
+                                   config->depth == 0 ? 2000 : config->depth,
+                               .keep_failures = config->keep_failures,
+                               .epoch = 1};
   loader->message.memory = &loader->memory;
   loader->scratch.memory = &loader->memory;
   *out = loader;
@@ -481,8 +479,7 @@ void pl_loader_destroy(struct pl_loader *loader) {
   struct pl_module_memory memory = loader->memory;
   while (loader->first != NULL)
     pl__module_free(loader->first);
-  if (loader->slots != NULL)
-    memory.resize(memory.self, loader->slots, 0);
+  if (loader->slots != NULL) memory.resize(memory.self, loader->slots, 0);
   pl__text_free(&loader->message);
   pl__text_free(&loader->scratch);
   /* Kept answers may still point to modules of this loader. */

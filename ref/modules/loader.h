@@ -18,11 +18,11 @@ struct pl__list {
 
 struct pl_module {
   struct pl_loader *loader;
-  struct pl_module *next, *previous;  /* all modules, oldest first */
-  struct pl_module *newer, *older;    /* those in the cache */
-  struct pl_module *parent;           /* the first that required it */
-  struct pl_module *chain;            /* in its slot of the cache */
-  struct pl_module *chain_of_marked;  /* while collecting */
+  struct pl_module *next, *previous; /* all modules, oldest first */
+  struct pl_module *newer, *older;   /* those in the cache */
+  struct pl_module *parent;          /* the first that required it */
+  struct pl_module *chain;           /* in its slot of the cache */
+  struct pl_module *chain_of_marked; /* while collecting */
   struct pl__list children, dependants;
   void *exports, *data;
   uint32_t hash, length;
@@ -40,7 +40,7 @@ struct pl_loader {
   struct pl_loader_host host;
   unsigned depth_most, depth;
   bool keep_failures;
-  struct pl_module *first, *last;   /* all */
+  struct pl_module *first, *last;    /* all */
   struct pl_module *oldest, *newest; /* cached */
   struct pl_module **slots;
   size_t slot_count, cached;

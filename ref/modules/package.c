@@ -81,7 +81,7 @@ static bool pass(struct scan *scan) {
 struct reading {
   struct pl__job *job;
   struct pl__package *package;
-  struct pl__text word; /* an unescaped string */
+  struct pl__text word;          /* an unescaped string */
   const char *exports, *imports; /* raw JSON, when an object or an array */
   size_t exports_length, imports_length;
 };
@@ -102,8 +102,8 @@ static bool read_word(struct reading *reading, const struct scan *scan) {
 
 static const char *keep_word(struct reading *reading, uint32_t *length) {
   struct pl__text *word = &reading->word;
-  char *copy = pl__alloc(reading->job, &reading->job->resolver->tree,
-                         word->length + 1);
+  char *copy =
+      pl__alloc(reading->job, &reading->job->resolver->tree, word->length + 1);
   if (copy == NULL) return NULL;
   if (word->length > 0) memcpy(copy, word->bytes, word->length);
   copy[word->length] = '\0';
@@ -112,8 +112,8 @@ static const char *keep_word(struct reading *reading, uint32_t *length) {
 }
 
 static const struct pl__value *new_string(struct reading *reading) {
-  struct pl__value *value = pl__alloc(
-      reading->job, &reading->job->resolver->tree, sizeof *value);
+  struct pl__value *value =
+      pl__alloc(reading->job, &reading->job->resolver->tree, sizeof *value);
   uint32_t length;
   const char *text = keep_word(reading, &length);
   if (value == NULL || text == NULL) return NULL;
@@ -176,11 +176,11 @@ static bool read_member(struct reading *reading, const char *key, size_t size,
     else if (pl__is(word->bytes, word->length, "commonjs"))
       package->type = PL__TYPE_COMMONJS;
   } else if (pl__is(key, size, "\"exports\"")) {
-    return read_field(reading, scan, &package->exports.value,
-                      &reading->exports, &reading->exports_length);
+    return read_field(reading, scan, &package->exports.value, &reading->exports,
+                      &reading->exports_length);
   } else if (pl__is(key, size, "\"imports\"")) {
-    return read_field(reading, scan, &package->imports.value,
-                      &reading->imports, &reading->imports_length);
+    return read_field(reading, scan, &package->imports.value, &reading->imports,
+                      &reading->imports_length);
   } else if (pl__is(key, size, "\"scripts\"")) {
     if (mark != '{' && mark != '[' && mark != '"' && !is_scalar_start(mark))
       return false;
@@ -214,9 +214,8 @@ static bool read_lazily(struct reading *reading, const char *text,
   for (;;) {
     const char *key = scan.token;
     size_t size = scan.size;
-    if (key[0] != '"' || !next(&scan) || scan.token[0] != ':' ||
-        !next(&scan) || !read_member(reading, key, size, &scan) ||
-        !next(&scan))
+    if (key[0] != '"' || !next(&scan) || scan.token[0] != ':' || !next(&scan) ||
+        !read_member(reading, key, size, &scan) || !next(&scan))
       return false;
     if (scan.token[0] == '}') return rest_is_sound(&scan);
     if (scan.token[0] != ',' || !next(&scan)) return false;
@@ -277,9 +276,8 @@ static void read_strictly(struct reading *reading, const char *text,
       package->main = string ? at->text : NULL;
       package->main_length = (uint32_t)at->length;
     } else if (pl__is(at->key, at->key_length, "type")) {
-      package->type = !string ? PL__TYPE_NONE
-                      : pl__is(at->text, at->length, "module")
-                          ? PL__TYPE_MODULE
+      package->type = !string                                  ? PL__TYPE_NONE
+                      : pl__is(at->text, at->length, "module") ? PL__TYPE_MODULE
                       : pl__is(at->text, at->length, "commonjs")
                           ? PL__TYPE_COMMONJS
                           : PL__TYPE_NONE;
@@ -332,8 +330,7 @@ static void index_field(struct pl__job *job, struct pl__field *field) {
   while (slots < object->length * 2)
     slots *= 2;
   struct pl__arena *tree = &job->resolver->tree;
-  const struct pl__value **table =
-      pl__alloc(job, tree, slots * sizeof *table);
+  const struct pl__value **table = pl__alloc(job, tree, slots * sizeof *table);
   const struct pl__value **patterns =
       pl__alloc(job, tree, object->length * sizeof *patterns);
   if (table == NULL || patterns == NULL) return;
@@ -388,9 +385,8 @@ static void read_package(struct pl__job *job, struct pl__dir *dir,
   if (error != 0) return;
   resolver->stats.packages++;
   package->racy = pl__is_racy(resolver, &package->stamp);
-  struct reading reading = {.job = job,
-                            .package = package,
-                            .word = {.memory = &resolver->memory}};
+  struct reading reading = {
+      .job = job, .package = package, .word = {.memory = &resolver->memory}};
   read_text(&reading, text, length);
   pl__text_free(&reading.word);
   resolver->memory.resize(resolver->memory.self, text, 0);
@@ -401,7 +397,8 @@ static void read_package(struct pl__job *job, struct pl__dir *dir,
 /* All directories without a package.json share this one. */
 static const struct pl__package none;
 
-const struct pl__package *pl__package(struct pl__job *job, struct pl__node *node) {
+const struct pl__package *pl__package(struct pl__job *job,
+                                      struct pl__node *node) {
   struct pl__dir *dir = pl__dir(job, node);
   if (dir == NULL) return &none;
   if (dir->package != NULL) return dir->package;
@@ -426,7 +423,8 @@ const struct pl__package *pl__package(struct pl__job *job, struct pl__node *node
  * A place called node_modules ends it. One that cannot be read ends it too, as
  * in Node 22's CommonJS; in Node 20 it is passed.
  */
-const struct pl__package *pl__scope(struct pl__job *job, struct pl_place *place) {
+const struct pl__package *pl__scope(struct pl__job *job,
+                                    struct pl_place *place) {
   if (place->has_scope) return place->scope;
   struct pl_place *at = place, *found = NULL;
   const struct pl__package *package = &none;

@@ -40,8 +40,8 @@ static void tell_probe(struct pl__job *job, const struct pl__spot *spot,
   struct pl__text text = {.memory = &job->resolver->memory};
   pl__text_add(&text, spot->text, spot->length);
   pl__text_string(&text, ext);
-  const char *outcome = node == NULL ? job->reason == NULL ? "no such file"
-                                                           : job->reason
+  const char *outcome = node == NULL
+                            ? job->reason == NULL ? "no such file" : job->reason
                         : node->kind == PL_FS_DIRECTORY ? "a directory"
                                                         : "a file";
   if (!text.broken) pl__tell(job, text.bytes, text.length, outcome);
@@ -204,8 +204,8 @@ static enum pl__found try_directory(struct pl__job *job,
   struct pl__text main_text = {.memory = &job->resolver->memory};
   struct pl__spot main =
       join(job, &main_text, spot, package->main, package->main_length);
-  enum pl__found found = job->error != 0 ? PL__STOP
-                                         : pl__try_file(job, &main, "");
+  enum pl__found found =
+      job->error != 0 ? PL__STOP : pl__try_file(job, &main, "");
   if (found == PL__NO) found = try_extensions(job, &main);
   if (found == PL__NO) found = try_index(job, &main);
   if (found == PL__NO) {
@@ -270,8 +270,7 @@ static enum pl__found finish_target(struct pl__job *job,
     return PL__STOP;
   }
   if (!pl__url_to_path(job, false)) return PL__STOP;
-  struct pl__spot spot =
-      pl__spot(job, job->base.bytes, job->base.length, near);
+  struct pl__spot spot = pl__spot(job, job->base.bytes, job->base.length, near);
   enum pl__found found = PL__NO;
   if (!pl__ends(spot.text, spot.length, "/"))
     found = pl__try_file(job, &spot, "");
@@ -318,8 +317,7 @@ static enum pl__found try_exports(struct pl__job *job,
       spot.length + 13 >= PL__PATH_MAX)
     return PL__NO;
   const struct pl__package *package = pl__package(job, node);
-  if (job->error != 0 ||
-      pl__fail_package(job, package, spot.text, spot.length))
+  if (job->error != 0 || pl__fail_package(job, package, spot.text, spot.length))
     return PL__STOP;
   if (package->exports.value == NULL) return PL__NO;
   if (tell != NULL)
@@ -329,9 +327,9 @@ static enum pl__found try_exports(struct pl__job *job,
   pl__text_add(&subpath, job->request + name_length,
                job->request_length - name_length);
   if (subpath.broken) job->error = PL_ENOMEM;
-  bool found = job->error == 0 &&
-               pl__exports(job, package, dir->bytes, dir->length,
-                           subpath.bytes, subpath.length, false);
+  bool found =
+      job->error == 0 && pl__exports(job, package, dir->bytes, dir->length,
+                                     subpath.bytes, subpath.length, false);
   pl__text_free(&subpath);
   if (!found) return PL__STOP;
   job->unnamed = true;
@@ -384,8 +382,7 @@ static struct pl_place *first_modules(struct pl__job *job,
     }
     if (at->real != NULL && !pl__ends(at->text, at->length, "/node_modules") &&
         at->length + sizeof name < PL__PATH_MAX) {
-      struct pl__node *node =
-          pl__look(job, at->real, name, sizeof name - 1);
+      struct pl__node *node = pl__look(job, at->real, name, sizeof name - 1);
       unsigned links = at->links;
       if (node != NULL) node = pl__follow(job, node, &links);
       if (job->error == 0 && node != NULL && node->kind == PL_FS_DIRECTORY)
@@ -405,8 +402,8 @@ static struct pl_place *first_modules(struct pl__job *job,
 /* Tells of the node_modules between two places that are not there. */
 static void tell_missing(struct pl__job *job, const struct pl_place *from,
                          const struct pl_place *found) {
-  for (const struct pl_place *at = from;
-       found == NULL || at != found->up; at = at->up) {
+  for (const struct pl_place *at = from; found == NULL || at != found->up;
+       at = at->up) {
     if (!pl__ends(at->text, at->length, "/node_modules")) {
       struct pl__text text = {.memory = &job->resolver->memory};
       pl__text_add(&text, at->text, at->length > 1 ? at->length : 0);
@@ -492,9 +489,9 @@ static enum pl__found search_scope(struct pl__job *job) {
   pl__text_byte(&subpath, '.');
   pl__text_add(&subpath, request + name, length - name);
   if (subpath.broken) job->error = PL_ENOMEM;
-  bool found = job->error == 0 &&
-               pl__exports(job, scope, at->text, at->length, subpath.bytes,
-                           subpath.length, true);
+  bool found =
+      job->error == 0 && pl__exports(job, scope, at->text, at->length,
+                                     subpath.bytes, subpath.length, true);
   pl__text_free(&subpath);
   if (!found) return PL__STOP;
   return finish_target(job, at, json_of(job, at->text, at->length));
@@ -512,8 +509,7 @@ void pl__require(struct pl__job *job) {
   bool prefixed = pl__starts(request, length, "node:");
   size_t skip = prefixed ? 5 : 0;
   if (pl__is_core(resolver, request + skip, length - skip) ||
-      (prefixed &&
-       pl__is_core_only(resolver, request + skip, length - skip))) {
+      (prefixed && pl__is_core_only(resolver, request + skip, length - skip))) {
     if (job->tell != NULL) pl__tell(job, request, length, "a core module");
     *job->resolution =
         (struct pl_resolution){.kind = PL_MODULE_CORE,

@@ -68,8 +68,7 @@ void pl__fail_missing(struct pl__job *job, const char *path, size_t length,
   pl__text_add(&text, path, length);
   pl__text_string(&text, after);
   if (text.broken) job->error = PL_ENOMEM;
-  *job->resolution =
-      (struct pl_resolution){.code = PL_CODE_MODULE_NOT_FOUND};
+  *job->resolution = (struct pl_resolution){.code = PL_CODE_MODULE_NOT_FOUND};
   if (job->error == 0) {
     job->resolution->before = pl__keep(job, text.bytes, text.length);
     job->resolution->before_length = text.length;
@@ -161,8 +160,8 @@ static int grow_places(struct pl_resolver *resolver) {
       resolver->place_capacity == 0 ? 64 : resolver->place_capacity * 2;
   struct pl_place **old = resolver->places;
   size_t old_capacity = resolver->place_capacity;
-  struct pl_place **fresh = resolver->memory.resize(
-      resolver->memory.self, NULL, capacity * sizeof *fresh);
+  struct pl_place **fresh = resolver->memory.resize(resolver->memory.self, NULL,
+                                                    capacity * sizeof *fresh);
   if (fresh == NULL) return PL_ENOMEM;
   memset(fresh, 0, capacity * sizeof *fresh);
   resolver->places = fresh;
@@ -234,8 +233,7 @@ struct pl_place *pl__place(struct pl__job *job, const char *text,
     if (end > 1) end--;
     place = *place_slot(resolver, copy, end, place_hash(copy, end));
   }
-  if (place == NULL)
-    place = new_place(job, NULL, "/", 1, place_hash("/", 1));
+  if (place == NULL) place = new_place(job, NULL, "/", 1, place_hash("/", 1));
   while (place != NULL && place->length < length) {
     end = place->length > 1 ? place->length + 1 : 1;
     const char *slash = memchr(copy + end, '/', length - end);
@@ -293,8 +291,8 @@ int pl_resolver_place(struct pl_resolver *resolver, const char *path,
 static int grow_answers(struct pl_resolver *resolver) {
   size_t capacity =
       resolver->answer_capacity == 0 ? 64 : resolver->answer_capacity * 2;
-  struct pl__kept *fresh = resolver->memory.resize(
-      resolver->memory.self, NULL, capacity * sizeof *fresh);
+  struct pl__kept *fresh = resolver->memory.resize(resolver->memory.self, NULL,
+                                                   capacity * sizeof *fresh);
   if (fresh == NULL) return PL_ENOMEM;
   memset(fresh, 0, capacity * sizeof *fresh);
   for (size_t i = 0; i < resolver->answer_capacity; i++) {
@@ -411,8 +409,8 @@ int pl_resolver_require(struct pl_resolver *resolver, const char *from,
 }
 
 int pl_resolver_import(struct pl_resolver *resolver, const char *from,
-                       size_t from_length, const char *specifier,
-                       size_t length, const struct pl_resolution **out) {
+                       size_t from_length, const char *specifier, size_t length,
+                       const struct pl_resolution **out) {
   struct pl_place *place;
   int error = pl_resolver_place(resolver, from, from_length, &place);
   return error != 0 ? error : ask(place, specifier, length, true, out);
@@ -429,8 +427,7 @@ int pl_place_explain(struct pl_place *place, const char *specifier,
                         .tell = tell,
                         .tell_arg = arg};
   job.request = pl__keep(&job, specifier, length);
-  job.resolution =
-      pl__alloc(&job, &resolver->fleeting, sizeof *job.resolution);
+  job.resolution = pl__alloc(&job, &resolver->fleeting, sizeof *job.resolution);
   if (job.error != 0) return job.error;
   *job.resolution = (struct pl_resolution){0};
   find_out(&job);
@@ -551,8 +548,7 @@ enum { CONDITIONS_MOST = 58 }; /* bits of a word, without Node's own */
 
 int pl_resolver_create(const struct pl_resolver_config *config,
                        struct pl_resolver **out) {
-  if (config->fs == NULL ||
-      count_names(config->conditions) > CONDITIONS_MOST)
+  if (config->fs == NULL || count_names(config->conditions) > CONDITIONS_MOST)
     return PL_EINVAL;
   for (size_t i = 0; config->paths != NULL && config->paths[i] != NULL; i++)
     if (config->paths[i][0] != '/') return PL_EINVAL;
@@ -568,9 +564,7 @@ int pl_resolver_create(const struct pl_resolver_config *config,
       .preserve_symlinks = config->preserve_symlinks,
       .list_after = config->list_after == 0 ? 4 : config->list_after,
       .young = config->young == 0 ? 400 : config->young,
-      .root = {.name = "",
-               .kind = PL_FS_DIRECTORY,
-               .was = PL_FS_DIRECTORY}};
+      .root = {.name = "", .kind = PL_FS_DIRECTORY, .was = PL_FS_DIRECTORY}};
   resolver->keep.memory = &resolver->memory;
   resolver->tree.memory = &resolver->memory;
   resolver->fleeting.memory = &resolver->memory;
@@ -593,8 +587,7 @@ void pl_resolver_destroy(struct pl_resolver *resolver) {
   pl__text_free(&resolver->path);
   for (int i = 0; i < 4; i++)
     pl__text_free(&resolver->scratch[i]);
-  if (resolver->places != NULL)
-    memory.resize(memory.self, resolver->places, 0);
+  if (resolver->places != NULL) memory.resize(memory.self, resolver->places, 0);
   if (resolver->answers != NULL)
     memory.resize(memory.self, resolver->answers, 0);
   memory.resize(memory.self, resolver, 0);

@@ -164,8 +164,7 @@ size_t pl__encode_byte(char plain, char code[3]) {
   static const char digits[] = "0123456789ABCDEF";
   unsigned char byte = (unsigned char)plain;
   code[0] = plain;
-  if (byte > 0x20 && byte < 0x7f &&
-      strchr("\"#%<>?[\\]^`{|}~", byte) == NULL)
+  if (byte > 0x20 && byte < 0x7f && strchr("\"#%<>?[\\]^`{|}~", byte) == NULL)
     return 1;
   code[0] = '%';
   code[1] = digits[byte >> 4];

@@ -152,8 +152,7 @@ static void list(struct pl__job *job, struct pl__dir *dir) {
   struct pl_resolver *resolver = job->resolver;
   struct listing listing = {resolver, dir, 0};
   for (uint32_t i = 0; i < dir->capacity; i++)
-    if (dir->slots[i].node != NULL &&
-        dir->slots[i].node->kind == PL_FS_UNKNOWN)
+    if (dir->slots[i].node != NULL && dir->slots[i].node->kind == PL_FS_UNKNOWN)
       dir->slots[i].node->kind = PL_FS_ABSENT;
   int error = resolver->fs->ops->list(resolver->fs, dir->path, visit, &listing,
                                       &dir->stamp);
@@ -167,8 +166,7 @@ static void list(struct pl__job *job, struct pl__dir *dir) {
   /* Running out of descriptors passes; other refusals do not. */
   if (error != PL_EMFILE && error != PL_ENFILE) dir->by_name = true;
   for (uint32_t i = 0; i < dir->capacity; i++)
-    if (dir->slots[i].node != NULL &&
-        dir->slots[i].node->kind == PL_FS_ABSENT)
+    if (dir->slots[i].node != NULL && dir->slots[i].node->kind == PL_FS_ABSENT)
       dir->slots[i].node->kind = PL_FS_UNKNOWN;
 }
 
@@ -195,8 +193,8 @@ static void ask(struct pl__job *job, struct pl__dir *dir,
   enum pl_fs_kind kind = PL_FS_ABSENT;
   int error = PL_ENAMETOOLONG;
   if (path->length < PL__PATH_MAX)
-    error = resolver->fs->ops->stat(resolver->fs, path->bytes, false, &kind,
-                                    NULL);
+    error =
+        resolver->fs->ops->stat(resolver->fs, path->bytes, false, &kind, NULL);
   resolver->stats.probes++;
   if (error == PL_ENOMEM) {
     job->error = PL_ENOMEM;
@@ -248,8 +246,8 @@ static struct pl__node *follow(struct pl__job *job, struct pl__node *node,
                                unsigned *links, unsigned depth) {
   if (node->kind != PL_FS_LINK) return node;
   if (node->is.link == NULL) {
-    struct pl__link *fresh = pl__alloc(job, &job->resolver->tree,
-                                       sizeof *fresh);
+    struct pl__link *fresh =
+        pl__alloc(job, &job->resolver->tree, sizeof *fresh);
     if (fresh == NULL) return NULL;
     *fresh = (struct pl__link){0};
     node->is.link = fresh;
@@ -325,8 +323,7 @@ static void follow_link(struct pl__job *job, struct pl__node *node,
   }
   link->state = PL__LINK_BUSY;
   unsigned links = 1;
-  struct pl__node *start =
-      target[0] == '/' ? &resolver->root : dir->node;
+  struct pl__node *start = target[0] == '/' ? &resolver->root : dir->node;
   struct pl__node *end =
       walk(job, start, target, (size_t)length, &links, depth);
   link->state = PL__LINK_NEW;

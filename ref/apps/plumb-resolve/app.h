@@ -23,7 +23,7 @@ struct options {
   int node;
   unsigned list_after;
   bool import, explain, batch, stats, preserve, dot, plain;
-  int repeat;               /* for timing: 0, or how often */
+  int repeat;                         /* for timing: 0, or how often */
   char *owned[PL__LIST_MOST * 2 + 2]; /* to be freed */
   int owned_count;
   char **specifiers; /* those of the command line */

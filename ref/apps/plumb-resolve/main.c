@@ -9,12 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "app.h"
+#include "graph.h"
 
 struct app {
   struct options options;
   struct pl_fs_real fs;
   struct pl_resolver *resolver;
+  struct graph graph;
   size_t unresolved;
 };
 
@@ -119,8 +120,7 @@ static long run_silently(struct app *app, const struct lines *lines) {
   long count = 0;
   while (next_line(lines, &at, &from, &from_length, &specifier, &length)) {
     const struct pl_resolution *resolution;
-    int error =
-        resolve(app, from, from_length, specifier, length, &resolution);
+    int error = resolve(app, from, from_length, specifier, length, &resolution);
     if (error == PL_ENOMEM) return error;
     count++;
   }
@@ -166,8 +166,7 @@ static int answer_lines(struct app *app) {
   while (status == 0 &&
          next_line(&lines, &at, &from, &from_length, &specifier, &length)) {
     const struct pl_resolution *resolution;
-    int error =
-        resolve(app, from, from_length, specifier, length, &resolution);
+    int error = resolve(app, from, from_length, specifier, length, &resolution);
     if (error == PL_EINVAL) {
       print_bad_from();
       app->unresolved++;
@@ -203,7 +202,22 @@ static void print_stats(const struct app *app) {
           (unsigned long long)stats.bytes);
 }
 
+static int draw(struct app *app) {
+  struct graph *graph = &app->graph;
+  int error =
+      graph_build(graph, &app->fs.base, app->resolver, app->options.graph);
+  if (error == 0) {
+    (app->options.dot ? graph_print_dot : graph_print_json)(graph, stdout);
+    for (const struct vertex *at = graph->first; at != NULL; at = at->next)
+      for (size_t i = 0; i < at->edge_count; i++)
+        app->unresolved += at->edges[i].failed;
+  }
+  graph_free(graph);
+  return error == 0 ? 0 : trouble(error);
+}
+
 static int run(struct app *app) {
+  if (app->options.graph != NULL) return draw(app);
   if (app->options.batch) return answer_lines(app);
   int status = 0;
   for (int i = 0; i < app->options.specifier_count && status == 0; i++)
@@ -219,13 +233,12 @@ int main(int argc, char **argv) {
     return status == 1 ? 0 : status;
   }
   pl_fs_real_init(&app.fs);
-  struct pl_resolver_config config = {
-      .fs = &app.fs.base,
-      .node = app.options.node,
-      .conditions = app.options.conditions,
-      .paths = app.options.paths,
-      .preserve_symlinks = app.options.preserve,
-      .list_after = app.options.list_after};
+  struct pl_resolver_config config = {.fs = &app.fs.base,
+                                      .node = app.options.node,
+                                      .conditions = app.options.conditions,
+                                      .paths = app.options.paths,
+                                      .preserve_symlinks = app.options.preserve,
+                                      .list_after = app.options.list_after};
   int error = pl_resolver_create(&config, &app.resolver);
   if (error != 0) {
     status = trouble(error);

@@ -281,8 +281,8 @@ int pl_resolver_require(struct pl_resolver *resolver, const char *from,
                         size_t from_length, const char *specifier,
                         size_t length, const struct pl_resolution **out);
 int pl_resolver_import(struct pl_resolver *resolver, const char *from,
-                       size_t from_length, const char *specifier,
-                       size_t length, const struct pl_resolution **out);
+                       size_t from_length, const char *specifier, size_t length,
+                       const struct pl_resolution **out);
 
 /* How Node would treat the file of an answer. UNKNOWN: the source decides (no
  * "type", or no extension). */
@@ -320,6 +320,35 @@ typedef void pl_explain_fn(void *arg, const char *text, size_t length,
 int pl_place_explain(struct pl_place *place, const char *specifier,
                      size_t length, bool import, pl_explain_fn *tell, void *arg,
                      const struct pl_resolution **out);
+
+/* ---------------------------------------------------------------------- */
+/* What a source asks for                                                 */
+
+enum pl_scan_kind {
+  PL_SCAN_REQUIRE, /* require("x") */
+  PL_SCAN_IMPORT,  /* import "x", import ... from "x", export ... from "x" */
+  PL_SCAN_DYNAMIC, /* import("x") */
+  PL_SCAN_EXPORT,  /* exports.x = or module.exports.x = */
+  PL_SCAN_REPLACE  /* module.exports = */
+};
+struct pl_scanned {
+  enum pl_scan_kind kind;
+  const char *text; /* the specifier or the name, in the source */
+  size_t length;
+  size_t at;   /* byte in the source */
+  size_t line; /* from 1 */
+};
+typedef void pl_scan_fn(void *arg, const struct pl_scanned *found);
+
+/*
+ * Finds what a JavaScript source requires, imports and exports by plain string
+ * literals and names, in their order; comments, strings, templates and regular
+ * expressions are passed. It reads tokens and does not parse: what stands in
+ * code that never runs is found as well, what is put together at run time is
+ * not, and neither is a literal with a backslash. Any bytes will do.
+ */
+void pl_source_scan(const char *source, size_t length, pl_scan_fn *each,
+                    void *arg);
 
 /* ---------------------------------------------------------------------- */
 /* Forgetting: what a resolver knows is kept until it is told otherwise   */

@@ -2,7 +2,8 @@
 /*
  * forest.c: trees for tests of resolution.
  *
- * Invariant: every allocation of a forest's resolver goes through forest_memory.
+ * Invariant: every allocation of a forest's resolver goes through
+ * forest_memory.
  */
 #include "forest.h"
 
@@ -72,12 +73,11 @@ void forest_end(struct forest *forest) {
 const struct pl_resolution *forest_ask(struct forest *forest, const char *from,
                                        const char *specifier, bool import) {
   const struct pl_resolution *resolution = NULL;
-  int error = import ? pl_resolver_import(forest->resolver, from, strlen(from),
-                                          specifier, strlen(specifier),
-                                          &resolution)
-                     : pl_resolver_require(forest->resolver, from, strlen(from),
-                                           specifier, strlen(specifier),
-                                           &resolution);
+  int error =
+      import ? pl_resolver_import(forest->resolver, from, strlen(from),
+                                  specifier, strlen(specifier), &resolution)
+             : pl_resolver_require(forest->resolver, from, strlen(from),
+                                   specifier, strlen(specifier), &resolution);
   assert_int_equal(error, 0);
   return resolution;
 }
@@ -93,8 +93,8 @@ bool forest_is(const struct pl_resolution *resolution, const char *expected,
   if (failed == (expected[0] == '!') &&
       strcmp(got, expected[0] == '!' ? expected + 1 : expected) == 0)
     return true;
-  print_error("%s: expected %s, got %s%s\n", asked, expected,
-              failed ? "!" : "", got);
+  print_error("%s: expected %s, got %s%s\n", asked, expected, failed ? "!" : "",
+              got);
   return false;
 }
 

@@ -10,21 +10,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TREE(...) (const char *const[]){__VA_ARGS__, NULL}
-#define ASK(...) (const struct question[]){__VA_ARGS__, {0}}
+#define TREE(...)                                                              \
+  (const char *const[]) {                                                      \
+    __VA_ARGS__, NULL                                                          \
+  }
+#define ASK(...)                                                               \
+  (const struct question[]) {                                                  \
+    __VA_ARGS__, {                                                             \
+      0                                                                        \
+    }                                                                          \
+  }
 #define MISSING "!MODULE_NOT_FOUND"
 
 static const char *const rich[] = {
     "/a/b/c/",
-    "/a/node_modules/p/package.json {\"exports\":{\".\":{\"require\":\"./r.js\","
+    "/a/node_modules/p/package.json "
+    "{\"exports\":{\".\":{\"require\":\"./r.js\","
     "\"import\":[5,\"./i.js\"]},\"./*\":\"./lib/*.js\",\"./q\":\"bad\"}}",
-    "/a/node_modules/p/r.js", "/a/node_modules/p/i.js",
+    "/a/node_modules/p/r.js",
+    "/a/node_modules/p/i.js",
     "/a/node_modules/p/lib/x.js",
     "/node_modules/m/package.json {\"main\":\"./lib\"}",
-    "/node_modules/m/lib/index.js", "/a/l -> ../node_modules/m",
-    "/a/package.json {\"name\":\"me\",\"imports\":{\"#x\":\"m\",\"#b\":\"./b/*\"},"
+    "/node_modules/m/lib/index.js",
+    "/a/l -> ../node_modules/m",
+    "/a/package.json "
+    "{\"name\":\"me\",\"imports\":{\"#x\":\"m\",\"#b\":\"./b/*\"},"
     "\"exports\":\"./e.js\"}",
-    "/a/e.js", "/broken/package.json {", NULL};
+    "/a/e.js",
+    "/broken/package.json {",
+    NULL};
 
 static const struct question rich_asked[] = {
     {"/a/b/c", "p", "/a/node_modules/p/r.js"},
@@ -59,8 +73,7 @@ static bool run_with_shortage(struct forest *forest, long n, bool import) {
           resolver, at->from, strlen(at->from), at->specifier,
           strlen(at->specifier), &resolution);
       struct pl_module_about about;
-      if (error == 0)
-        error = pl_resolver_about(resolver, resolution, &about);
+      if (error == 0) error = pl_resolver_about(resolver, resolution, &about);
       if (error == 0) break;
       assert_int_equal(error, PL_ENOMEM);
       failed = true;
@@ -121,17 +134,17 @@ static void ten_thousand_levels_are_too_long_and_nothing_else(void **unused) {
   char *path = deep_path(10000);
   const struct pl_resolution *resolution;
   size_t length = strlen(path);
-  assert_int_equal(pl_resolver_require(forest.resolver, path, length, "./x", 3,
-                                       &resolution),
-                   0);
+  assert_int_equal(
+      pl_resolver_require(forest.resolver, path, length, "./x", 3, &resolution),
+      0);
   assert_true(forest_is(resolution, MISSING, "./x"));
-  assert_int_equal(pl_resolver_require(forest.resolver, path, length, "p", 1,
-                                       &resolution),
-                   0);
+  assert_int_equal(
+      pl_resolver_require(forest.resolver, path, length, "p", 1, &resolution),
+      0);
   assert_true(forest_is(resolution, "/node_modules/p.js", "p"));
-  assert_int_equal(pl_resolver_import(forest.resolver, path, length, "p", 1,
-                                      &resolution),
-                   0);
+  assert_int_equal(
+      pl_resolver_import(forest.resolver, path, length, "p", 1, &resolution),
+      0);
   assert_true(forest_is(resolution, "!ERR_MODULE_NOT_FOUND", "p"));
   free(path);
   forest_end(&forest);
@@ -155,21 +168,20 @@ static void a_name_may_hold_any_byte(void **unused) {
   forest_begin(&forest, TREE("/a.js", "/\xff.js", "/dir/index.js"));
   forest_require(&forest, ASK({"/", "./\xff", "/\xff.js"}));
   const struct pl_resolution *resolution;
-  assert_int_equal(pl_resolver_require(forest.resolver, "/", 1, "./a.js\0x", 8,
-                                       &resolution),
-                   0);
+  assert_int_equal(
+      pl_resolver_require(forest.resolver, "/", 1, "./a.js\0x", 8, &resolution),
+      0);
   assert_true(forest_is(resolution, "!ERR_INVALID_ARG_VALUE", "NUL"));
-  assert_int_equal(pl_resolver_require(forest.resolver, "/", 1, "./dir\0", 6,
-                                       &resolution),
-                   0);
+  assert_int_equal(
+      pl_resolver_require(forest.resolver, "/", 1, "./dir\0", 6, &resolution),
+      0);
   assert_true(forest_is(resolution, MISSING, "NUL"));
-  assert_int_equal(pl_resolver_require(forest.resolver, "/", 1, "a\0b", 3,
-                                       &resolution),
-                   0);
+  assert_int_equal(
+      pl_resolver_require(forest.resolver, "/", 1, "a\0b", 3, &resolution), 0);
   assert_true(forest_is(resolution, MISSING, "NUL"));
-  assert_int_equal(pl_resolver_require(forest.resolver, "a", 1, "b", 1,
-                                       &resolution),
-                   PL_EINVAL);
+  assert_int_equal(
+      pl_resolver_require(forest.resolver, "a", 1, "b", 1, &resolution),
+      PL_EINVAL);
   forest_end(&forest);
 }
 
@@ -242,8 +254,9 @@ static void failures_are_kept_until_told_otherwise(void **unused) {
   (void)unused;
   struct forest forest;
   forest_begin(&forest, TREE("/d/a.json", "/d/e/x.js", "/o/node_modules/p.js"));
-  forest_require(&forest, ASK({"/d", "./b", MISSING}, {"/d", "./a", "/d/a.json"},
-                              {"/d/e", "p", MISSING}));
+  forest_require(&forest,
+                 ASK({"/d", "./b", MISSING}, {"/d", "./a", "/d/a.json"},
+                     {"/d/e", "p", MISSING}));
   forest_add(&forest, "/d/b.js");
   forest_add(&forest, "/d/a.js");
   forest_add(&forest, "/d/node_modules/p.js");
@@ -264,9 +277,10 @@ static void refreshing_finds_what_differs(void **unused) {
                              "/p/x.js", "/p/y.js", "/z/index.js"));
   forest.config.list_after = 1;
   forest_resolver(&forest);
-  const struct question before[] = {
-      {"/d", "./a", "/d/a.json"}, {"/", "./p", "/p/x.js"},
-      {"/", "./z", "/z/index.js"}, {0}};
+  const struct question before[] = {{"/d", "./a", "/d/a.json"},
+                                    {"/", "./p", "/p/x.js"},
+                                    {"/", "./z", "/z/index.js"},
+                                    {0}};
   forest_require(&forest, before);
   assert_int_equal(pl_resolver_refresh(forest.resolver), 0);
   forest_require(&forest, before);
@@ -302,9 +316,9 @@ static void explaining_tells_every_probe_in_order(void **unused) {
   assert_int_equal(pl_resolver_place(forest.resolver, "/d", 2, &place), 0);
   const struct pl_resolution *resolution;
   struct steps steps = {0};
-  assert_int_equal(pl_place_explain(place, "./a", 3, false, count_step, &steps,
-                                    &resolution),
-                   0);
+  assert_int_equal(
+      pl_place_explain(place, "./a", 3, false, count_step, &steps, &resolution),
+      0);
   assert_int_equal(steps.count, 4);
   assert_string_equal(steps.last, "/d/a.node");
   assert_string_equal(resolution->path, "/d/a.node");

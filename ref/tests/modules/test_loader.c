@@ -16,7 +16,10 @@
 
 #include "plumb/loader.h"
 
-#define TREE(...) (const char *const[]){__VA_ARGS__, NULL}
+#define TREE(...)                                                              \
+  (const char *const[]) {                                                      \
+    __VA_ARGS__, NULL                                                          \
+  }
 
 struct value {
   int users;
@@ -61,8 +64,7 @@ static void release_value(void *self, void *arg) {
 }
 
 static int run_line(struct stage *stage, struct pl_module *module,
-                    struct value *exports, const char *verb,
-                    const char *word) {
+                    struct value *exports, const char *verb, const char *word) {
   if (strcmp(verb, "say") == 0) say(stage, word);
   if (strcmp(verb, "set") == 0) strcat(exports->text, word);
   if (strcmp(verb, "throw") == 0) return atoi(word);
@@ -75,8 +77,8 @@ static int run_line(struct stage *stage, struct pl_module *module,
   }
   if (strcmp(verb, "require") != 0 && strcmp(verb, "try") != 0) return 0;
   struct pl_required got;
-  int status = pl_module_require(stage->loader, module, word, strlen(word),
-                                 &got);
+  int status =
+      pl_module_require(stage->loader, module, word, strlen(word), &got);
   if (status == 0) {
     char text[80];
     snprintf(text, sizeof text, "<%s>%s", ((struct value *)got.exports)->text,
@@ -129,19 +131,18 @@ static void count_disposed(void *self, struct pl_module *module) {
 static void begin(struct stage *stage, const char *const *tree) {
   *stage = (struct stage){0};
   forest_begin(&stage->forest, tree);
-  struct pl_loader_config config = {
-      .memory = forest_memory(&stage->forest),
-      .resolver = stage->forest.resolver,
-      .fs = pl_fs_memory_base(stage->forest.fs),
-      .depth = 100,
-      .host = {.self = stage,
-               .make = make_value,
-               .hold = hold_value,
-               .release = release_value,
-               .run = run_body,
-               .core = run_core,
-               .json = make_json,
-               .dispose = count_disposed}};
+  struct pl_loader_config config = {.memory = forest_memory(&stage->forest),
+                                    .resolver = stage->forest.resolver,
+                                    .fs = pl_fs_memory_base(stage->forest.fs),
+                                    .depth = 100,
+                                    .host = {.self = stage,
+                                             .make = make_value,
+                                             .hold = hold_value,
+                                             .release = release_value,
+                                             .run = run_body,
+                                             .core = run_core,
+                                             .json = make_json,
+                                             .dispose = count_disposed}};
   assert_int_equal(pl_loader_create(&config, &stage->loader), 0);
 }
 
@@ -198,9 +199,9 @@ static void a_cycle_sees_partial_exports(void **unused) {
 static void replaced_exports_do_not_reach_who_has_the_old(void **unused) {
   (void)unused;
   struct stage stage;
-  begin(&stage, TREE("/m.js require ./a; require ./a",
-                     "/a.js require ./b; replace new; set lost",
-                     "/b.js require ./a"));
+  begin(&stage,
+        TREE("/m.js require ./a; require ./a",
+             "/a.js require ./b; replace new; set lost", "/b.js require ./a"));
   assert_int_equal(run_main(&stage, "/m.js"), 0);
   assert_string_equal(stage.trace, "<>~ <> <new> <new>");
   end(&stage);
@@ -228,9 +229,9 @@ static void a_body_that_throws_leaves_the_cache(void **unused) {
 static void modules_are_kept_by_real_path(void **unused) {
   (void)unused;
   struct stage stage;
-  begin(&stage, TREE("/m.js require ./l; require ./r/a; require ./l.js",
-                     "/l.js -> r/a.js", "/r/a.js say once; require ./b",
-                     "/r/b.js"));
+  begin(&stage,
+        TREE("/m.js require ./l; require ./r/a; require ./l.js",
+             "/l.js -> r/a.js", "/r/a.js say once; require ./b", "/r/b.js"));
   assert_int_equal(run_main(&stage, "/m.js"), 0);
   assert_string_equal(stage.trace, "once <> <> <> <>");
   assert_non_null(cached(&stage, "/r/a.js"));
@@ -240,9 +241,9 @@ static void modules_are_kept_by_real_path(void **unused) {
 static void json_tells_where_it_breaks(void **unused) {
   (void)unused;
   struct stage stage;
-  begin(&stage, TREE("/m.js require ./a; require ./b.json; try ./c.json",
-                     "/a.json 5", "/b.json \xef\xbb\xbf[1]",
-                     "/c.json {\"a\":1,}"));
+  begin(&stage,
+        TREE("/m.js require ./a; require ./b.json; try ./c.json", "/a.json 5",
+             "/b.json \xef\xbb\xbf[1]", "/c.json {\"a\":1,}"));
   assert_int_equal(run_main(&stage, "/m.js"), 0);
   assert_string_equal(stage.trace, "<5> <[1]>");
   assert_int_equal(stage.error.failure, PL_LOAD_BAD_JSON);
@@ -268,8 +269,9 @@ static void a_mark_or_a_shebang_is_taken_off_but_not_both(void **unused) {
 static void a_deleted_module_is_read_again(void **unused) {
   (void)unused;
   struct stage stage;
-  begin(&stage, TREE("/m.js require ./a; delete /a.js; require ./a; require ./a",
-                     "/a.js say a; require ./b; set x", "/b.js say b"));
+  begin(&stage,
+        TREE("/m.js require ./a; delete /a.js; require ./a; require ./a",
+             "/a.js say a; require ./b; set x", "/b.js say b"));
   assert_int_equal(run_main(&stage, "/m.js"), 0);
   assert_string_equal(stage.trace, "a b <> <x> a <> <x> <x>");
   struct pl_module *const *children;
@@ -327,10 +329,10 @@ static void modules_within_modules_end_somewhere(void **unused) {
 static void a_changed_file_takes_its_dependants_along(void **unused) {
   (void)unused;
   struct stage stage;
-  begin(&stage, TREE("/m.js require ./a; require ./x",
-                     "/a.js require ./b; require ./c",
-                     "/b.js require ./d; set b", "/c.js require ./d",
-                     "/d.js require ./b; set d1", "/x.js set x"));
+  begin(&stage,
+        TREE("/m.js require ./a; require ./x", "/a.js require ./b; require ./c",
+             "/b.js require ./d; set b", "/c.js require ./d",
+             "/d.js require ./b; set d1", "/x.js set x"));
   assert_int_equal(run_main(&stage, "/m.js"), 0);
   forest_add(&stage.forest, "/d.js set d2");
   assert_int_equal(pl_loader_changed(stage.loader, "/d.js", 5), 5);

@@ -9,8 +9,16 @@
 
 #include <stdio.h>
 
-#define TREE(...) (const char *const[]){__VA_ARGS__, NULL}
-#define ASK(...) (const struct question[]){__VA_ARGS__, {0}}
+#define TREE(...)                                                              \
+  (const char *const[]) {                                                      \
+    __VA_ARGS__, NULL                                                          \
+  }
+#define ASK(...)                                                               \
+  (const struct question[]) {                                                  \
+    __VA_ARGS__, {                                                             \
+      0                                                                        \
+    }                                                                          \
+  }
 #define MISSING "!MODULE_NOT_FOUND"
 #define P "/node_modules/p/"
 
@@ -30,12 +38,12 @@ static void main_selects_the_file(void **unused) {
   (void)unused;
   check(22,
         TREE("/a/package.json {\"main\":\"m\"}", "/a/m.json",
-             "/b/package.json {\"main\":\"lib/\"}", "/b/lib.js", "/b/lib/index.js",
-             "/c/package.json {\"main\":\"nope\"}", "/c/index.node",
-             "/d/package.json {\"main\":\"nope\"}", "/e/package.json {\"main\":5}",
-             "/e/index.js", "/f/package.json {\"main\":\"../a/m.json\"}",
-             "/g/package.json/", "/g/index.js",
-             "/node_modules/p/package.json {\"main\":\"x\"}",
+             "/b/package.json {\"main\":\"lib/\"}", "/b/lib.js",
+             "/b/lib/index.js", "/c/package.json {\"main\":\"nope\"}",
+             "/c/index.node", "/d/package.json {\"main\":\"nope\"}",
+             "/e/package.json {\"main\":5}", "/e/index.js",
+             "/f/package.json {\"main\":\"../a/m.json\"}", "/g/package.json/",
+             "/g/index.js", "/node_modules/p/package.json {\"main\":\"x\"}",
              "/q/node_modules/p/package.json {\"main\":\"nope\"}", P "x.js"),
         ASK({"/", "./a", "/a/m.json"}, {"/", "./b", "/b/lib.js"},
             {"/", "./c", "/c/index.node"}, {"/", "./d", MISSING},
@@ -48,10 +56,10 @@ static void main_selects_the_file(void **unused) {
 static void a_broken_main_says_where(void **unused) {
   (void)unused;
   struct forest forest;
-  forest_begin(&forest, TREE(P "package.json {\"main\":\"x\"}",
-                             "/q/package.json {\"main\":\"x\"}", "/q/index.js"));
-  const struct pl_resolution *resolution =
-      forest_ask(&forest, "/", "p", false);
+  forest_begin(&forest,
+               TREE(P "package.json {\"main\":\"x\"}",
+                    "/q/package.json {\"main\":\"x\"}", "/q/index.js"));
+  const struct pl_resolution *resolution = forest_ask(&forest, "/", "p", false);
   assert_string_equal(resolution->error_path, P "package.json");
   assert_string_equal(resolution->error_request, "p");
   assert_true(forest_ask(&forest, "/", "./q", false)->deprecated_main);
@@ -97,8 +105,7 @@ static void exports_patterns_prefer_the_longest(void **unused) {
             {"/", "p/lib/secret/a", "!ERR_PACKAGE_PATH_NOT_EXPORTED"},
             {"/", "p/two/a", P "t/a/a.js"},
             {"/", "p/", "!ERR_PACKAGE_PATH_NOT_EXPORTED"},
-            {"/", "p/e/a%20b.js", P "a b.js"},
-            {"/", "p/e/a b.js", P "a b.js"},
+            {"/", "p/e/a%20b.js", P "a b.js"}, {"/", "p/e/a b.js", P "a b.js"},
             {"/", "p/e/%zz", "!URIError"},
             {"/", "p/e/x%2fy", "!ERR_INVALID_MODULE_SPECIFIER"},
             {"/", "p/e/../any/a.js", "!ERR_INVALID_MODULE_SPECIFIER"},
@@ -109,24 +116,23 @@ static void exports_patterns_prefer_the_longest(void **unused) {
 
 static void targets_must_stay_inside(void **unused) {
   (void)unused;
-  check(22,
-        TREE(P "package.json {\"exports\":{\"./a\":\"../x.js\",\"./b\":\"x.js\","
-               "\"./c\":\"./y/../x.js\",\"./d\":\"./node_modules/x.js\","
-               "\"./e\":\"./%2e%2e/x.js\",\"./f\":5,\"./g\":[\"x.js\","
-               "\"./x.js\"],\"./h\":[\"./nope.js\",\"./x.js\"],\"./i\":[],"
-               "\"./j\":\"./.\\t./x.js\",\"./k\":\"./x.js?q\"}}",
-             P "x.js"),
-        ASK({"/", "p/a", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "p/b", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "p/c", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "p/d", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "p/e", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "p/f", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "p/g", P "x.js"}, {"/", "p/h", MISSING},
-            {"/", "p/i", "!ERR_PACKAGE_PATH_NOT_EXPORTED"},
-            {"/", "p/j", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "p/k", P "x.js"}),
-        NULL);
+  check(
+      22,
+      TREE(P "package.json {\"exports\":{\"./a\":\"../x.js\",\"./b\":\"x.js\","
+             "\"./c\":\"./y/../x.js\",\"./d\":\"./node_modules/x.js\","
+             "\"./e\":\"./%2e%2e/x.js\",\"./f\":5,\"./g\":[\"x.js\","
+             "\"./x.js\"],\"./h\":[\"./nope.js\",\"./x.js\"],\"./i\":[],"
+             "\"./j\":\"./.\\t./x.js\",\"./k\":\"./x.js?q\"}}",
+           P "x.js"),
+      ASK({"/", "p/a", "!ERR_INVALID_PACKAGE_TARGET"},
+          {"/", "p/b", "!ERR_INVALID_PACKAGE_TARGET"},
+          {"/", "p/c", "!ERR_INVALID_PACKAGE_TARGET"},
+          {"/", "p/d", "!ERR_INVALID_PACKAGE_TARGET"},
+          {"/", "p/e", "!ERR_INVALID_PACKAGE_TARGET"},
+          {"/", "p/f", "!ERR_INVALID_PACKAGE_TARGET"}, {"/", "p/g", P "x.js"},
+          {"/", "p/h", MISSING}, {"/", "p/i", "!ERR_PACKAGE_PATH_NOT_EXPORTED"},
+          {"/", "p/j", "!ERR_INVALID_PACKAGE_TARGET"}, {"/", "p/k", P "x.js"}),
+      NULL);
 }
 
 static void a_missed_export_does_not_go_on_upwards(void **unused) {
@@ -163,14 +169,13 @@ static void imports_are_the_scopes_own(void **unused) {
         TREE("/package.json {\"imports\":{\"#a\":\"./a.js\",\"#p\":\"p\","
              "\"#fs\":\"fs\",\"#nfs\":\"node:fs\",\"#d/*\":\"./d/*.js\","
              "\"#x\":\"./x\",\"#out\":\"../a.js\",\"#no\":\"nope\"}}",
-             "/a.js", "/x.js", "/d/e.js", P "index.js",
-             "/s/package.json {}", "/s/node_modules/#q.js"),
+             "/a.js", "/x.js", "/d/e.js", P "index.js", "/s/package.json {}",
+             "/s/node_modules/#q.js"),
         ASK({"/", "#a", "/a.js"}, {"/deep/er", "#a", "/a.js"},
             {"/", "#p", P "index.js"}, {"/", "#d/e", "/d/e.js"},
             {"/", "#fs", "!ERR_INVALID_URL_SCHEME"},
-            {"/", "#nfs", "!ERR_INVALID_PACKAGE_TARGET"},
-            {"/", "#x", MISSING}, {"/", "#no", MISSING},
-            {"/", "#out", "!ERR_INVALID_PACKAGE_TARGET"},
+            {"/", "#nfs", "!ERR_INVALID_PACKAGE_TARGET"}, {"/", "#x", MISSING},
+            {"/", "#no", MISSING}, {"/", "#out", "!ERR_INVALID_PACKAGE_TARGET"},
             {"/", "#z", "!ERR_PACKAGE_IMPORT_NOT_DEFINED"},
             {"/", "#", "!ERR_INVALID_MODULE_SPECIFIER"},
             {"/", "#/a", "!ERR_INVALID_MODULE_SPECIFIER"},
@@ -201,8 +206,10 @@ static void broken_packages_are_errors(void **unused) {
   (void)unused;
   const char *const *tree =
       TREE("/a/package.json {", "/a/x.js", "/b/package.json []", "/b/index.js",
-           "/c/package.json {\"main\":\"x\"} y", "/d/package.json {\"a\":tru,"
-           "\"main\":\"x\"}", "/d/x.js", "/e/package.json null", "/f/package.json ",
+           "/c/package.json {\"main\":\"x\"} y",
+           "/d/package.json {\"a\":tru,"
+           "\"main\":\"x\"}",
+           "/d/x.js", "/e/package.json null", "/f/package.json ",
            "/g/package.json \xef\xbb\xbf{\"main\":\"x\"}", "/g/x.js",
            "/h/package.json {\"exports\":{\"a\":tru}}");
   check(22, tree,
@@ -224,7 +231,8 @@ static void broken_packages_are_errors(void **unused) {
 
 static void imports_take_urls(void **unused) {
   (void)unused;
-  check(22, TREE("/a.mjs", "/a\1b.mjs", "/d/index.js", P "x.js", "/l.mjs -> a.mjs"),
+  check(22,
+        TREE("/a.mjs", "/a\1b.mjs", "/d/index.js", P "x.js", "/l.mjs -> a.mjs"),
         ASK({"/", "./a", MISSING}),
         ASK({"/", "./a.mjs", "/a.mjs"}, {"/d", "../a.mjs", "/a.mjs"},
             {"/", "./a%20b.mjs", "/a b.mjs"}, {"/", "./a b.mjs", "/a b.mjs"},
@@ -236,8 +244,8 @@ static void imports_take_urls(void **unused) {
             {"/", "./nope/", "!ERR_UNSUPPORTED_DIR_IMPORT"},
             {"/", "./a%2Fb", "!ERR_INVALID_MODULE_SPECIFIER"},
             {"/", "./%ff", "!URIError"}, {"/", "p/x.js", P "x.js"},
-            {"/", "p/x", "!ERR_MODULE_NOT_FOUND"},
-            {"/", "fs", "node:fs"}, {"/", "node:fs", "node:fs"},
+            {"/", "p/x", "!ERR_MODULE_NOT_FOUND"}, {"/", "fs", "node:fs"},
+            {"/", "node:fs", "node:fs"},
             {"/", "node:nope", "!ERR_UNKNOWN_BUILTIN_MODULE"},
             {"/", "data:text/javascript,1", "data:text/javascript,1"},
             {"/", "http://a/b", "!ERR_UNSUPPORTED_ESM_URL_SCHEME"},
@@ -251,8 +259,9 @@ static void imports_take_urls(void **unused) {
 static void an_answer_has_a_url_a_format_and_a_package(void **unused) {
   (void)unused;
   struct forest forest;
-  forest_begin(&forest, TREE("/package.json {\"name\":\"n\",\"type\":\"module\"}",
-                             "/a#b.js", "/c.cjs", "/d.json"));
+  forest_begin(&forest,
+               TREE("/package.json {\"name\":\"n\",\"type\":\"module\"}",
+                    "/a#b.js", "/c.cjs", "/d.json"));
   const struct pl_resolution *resolution =
       forest_ask(&forest, "/", "./a%23b.js?q", true);
   char url[64];

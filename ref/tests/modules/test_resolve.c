@@ -9,8 +9,16 @@
 
 #include <stdio.h>
 
-#define TREE(...) (const char *const[]){__VA_ARGS__, NULL}
-#define ASK(...) (const struct question[]){__VA_ARGS__, {0}}
+#define TREE(...)                                                              \
+  (const char *const[]) {                                                      \
+    __VA_ARGS__, NULL                                                          \
+  }
+#define ASK(...)                                                               \
+  (const struct question[]) {                                                  \
+    __VA_ARGS__, {                                                             \
+      0                                                                        \
+    }                                                                          \
+  }
 #define MISSING "!MODULE_NOT_FOUND"
 
 static void check(const char *const *tree, const struct question *questions) {
@@ -39,9 +47,9 @@ static void core_names_are_injected(void **unused) {
   forest_begin(&forest, TREE("/node_modules/fs/index.js"));
   forest.config.core = (const char *const[]){"zeta", "alpha", NULL};
   forest_resolver(&forest);
-  forest_require(&forest, ASK({"/", "fs", "/node_modules/fs/index.js"},
-                              {"/", "alpha", "alpha"},
-                              {"/", "node:zeta", "node:zeta"}));
+  forest_require(&forest,
+                 ASK({"/", "fs", "/node_modules/fs/index.js"},
+                     {"/", "alpha", "alpha"}, {"/", "node:zeta", "node:zeta"}));
   forest_end(&forest);
 }
 
@@ -110,10 +118,9 @@ static void global_folders_come_last(void **unused) {
                              "/g2/q.js", "/g2/r/index.js"));
   forest.config.paths = (const char *const[]){"/nope", "/g1/", "/g2", NULL};
   forest_resolver(&forest);
-  forest_require(&forest, ASK({"/a", "p", "/node_modules/p.js"},
-                              {"/a", "q", "/g1/q.js"},
-                              {"/a", "r", "/g2/r/index.js"},
-                              {"/a", "./q", MISSING}));
+  forest_require(&forest,
+                 ASK({"/a", "p", "/node_modules/p.js"}, {"/a", "q", "/g1/q.js"},
+                     {"/a", "r", "/g2/r/index.js"}, {"/a", "./q", MISSING}));
   forest_end(&forest);
 }
 
@@ -127,8 +134,7 @@ static void links_lead_to_real_paths(void **unused) {
         ASK({"/", "./l", "/real/a.js"}, {"/", "./d/a", "/real/a.js"},
             {"/", "./d2/b", "/real/sub/b.js"}, {"/d2", "../l", "/real/a.js"},
             {"/", "./loop", MISSING}, {"/", "./x/a", MISSING},
-            {"/", "./broken", "/broken.json"},
-            {"/", "p", "/store/p/index.js"},
+            {"/", "./broken", "/broken.json"}, {"/", "p", "/store/p/index.js"},
             {"/store/p", "q", "/store/node_modules/q.js"},
             {"/node_modules/p", "q", MISSING},
             {"/", "./l.json", "/real/a.js"}));
@@ -156,10 +162,10 @@ static void forty_links_are_followed_and_no_more(void **unused) {
     forest_add(&forest, line);
   }
   /* From the long end first: what failed must not spoil what is shorter. */
-  forest_require(&forest, ASK({"/", "./l45", MISSING}, {"/", "./l41", MISSING},
-                              {"/", "./l40", "/l0.js"},
-                              {"/", "./l39", "/l0.js"},
-                              {"/", "./l44", MISSING}, {"/", "./l3", "/l0.js"}));
+  forest_require(&forest,
+                 ASK({"/", "./l45", MISSING}, {"/", "./l41", MISSING},
+                     {"/", "./l40", "/l0.js"}, {"/", "./l39", "/l0.js"},
+                     {"/", "./l44", MISSING}, {"/", "./l3", "/l0.js"}));
   forest_end(&forest);
 }
 
