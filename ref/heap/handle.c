@@ -26,20 +26,19 @@ void **pl__handle_slow(struct pl_heap *head, void *object) {
   return head->handle++;
 }
 
-void pl_scope_open(struct pl_heap *head, struct pl_scope *scope) {
-  scope->handle = head->handle;
-  scope->handles = head->handles;
-  scope->block = pl__heap(head)->handles;
+static void **end_of(struct pl__handle_block *block) {
+  return block == NULL ? NULL : block->handle + PL__HANDLES;
 }
 
-void pl_scope_close(struct pl_heap *head, struct pl_scope *scope) {
+void pl__scope_close_slow(struct pl_heap *head,
+                          const struct pl_scope *scope) {
   struct pl__heap *heap = pl__heap(head);
-  while (heap->handles != scope->block) {
+  while (end_of(heap->handles) != scope->handles) {
     struct pl__handle_block *block = heap->handles;
     heap->handles = block->below;
     pl__resize(heap, block, sizeof *block, 0);
   }
-  if (heap->config.verify)
+  if (head->checked)
     for (void **dead = scope->handle; dead < scope->handles; dead++)
       *dead = (void *)(uintptr_t)PL__ZAP;
   head->handle = scope->handle;
@@ -58,8 +57,8 @@ int pl_handle_is_live(const struct pl_heap *head, void **handle) {
 }
 
 void pl__handles_free(struct pl__heap *heap) {
-  struct pl_scope all = {0};
-  heap->config.verify = false;
+  const struct pl_scope all = {0};
+  heap->head.checked = false;
   pl_scope_close(&heap->head, &all);
 }
 

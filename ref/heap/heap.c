@@ -25,7 +25,7 @@ static void set_defaults(struct pl_heap_config *config) {
     config->semi_initial = config->semi_max;
   if (config->policy == NULL) config->policy = &pl_heap_policy_age_mark;
   if (config->old_max == 0) config->old_max = 1400 * mib;
-  if (config->old_trigger == 0) config->old_trigger = 8 * mib;
+  if (config->old_trigger == 0) config->old_trigger = 32 * mib;
   if (config->external_trigger == 0) config->external_trigger = 64 * mib;
 }
 
@@ -60,19 +60,17 @@ int pl_heap_create(const struct pl_heap_config *config, struct pl_heap **out) {
       full.memory.resize(full.memory.self, NULL, sizeof *heap);
   if (heap == NULL) return PL_ENOMEM;
   *heap = (struct pl__heap){.config = full, .policy = *full.policy};
+  heap->head.checked = full.verify;
   heap->metadata = sizeof *heap;
   heap->next_major = full.old_trigger;
   heap->dead_end = &heap->dead;
   for (int i = 0; i < PL_SPACES; i++)
     heap->space[i].id = (enum pl_space)i;
-  heap->stack = pl__resize(heap, NULL, 0, sizeof *heap->stack);
-  if (heap->stack == NULL || add_filler_type(heap) != 0 ||
+  if (!pl__mark_start(heap) || add_filler_type(heap) != 0 ||
       !map_semi_spaces(heap)) {
     pl_heap_destroy(&heap->head);
     return PL_ENOMEM;
   }
-  heap->stack->below = NULL;
-  heap->stack->count = 0;
   start_young(heap);
   *out = &heap->head;
   return 0;
@@ -84,6 +82,7 @@ void pl_heap_destroy(struct pl_heap *head) {
   for (int i = 0; i < PL_SPACES; i++)
     while (heap->space[i].pages != NULL)
       pl__page_remove(heap, heap->space[i].pages);
+  pl__pool_free(heap);
   for (int i = 0; i < 2; i++)
     if (heap->block[i] != 0)
       memory->unmap(memory->self, (void *)heap->block[i],
@@ -176,6 +175,7 @@ void pl_heap_stats(const struct pl_heap *head, struct pl_heap_stats *out) {
       .old_max = heap->config.old_max,
       .semi_capacity = heap->capacity,
       .external = heap->external,
+      .pooled = heap->pooled,
       .metadata = heap->metadata,
       .allocated = heap->allocated + (head->top - heap->counted),
       .promoted = heap->promoted_bytes,

@@ -5,7 +5,7 @@
  * Young objects lie in two mappings of semi_max bytes, of which the first
  * `capacity` bytes are in use, one at a time. Everything else lies in pages:
  *
- *   | struct pl__page | objects, end to end ... | remembered slots, 1 bit/word |
+ *   | struct pl__page | objects, end to end ... | remembered slots, bit/word |
  *   ^ aligned to PL__PAGE                         (not in data and code pages)
  *
  * Invariants:
@@ -102,6 +102,8 @@ struct pl__heap {
   size_t next_major;    /* bytes in use at which one is due */
   bool promotion_failed;
   struct pl__page *dirty; /* pages with remembered slots */
+  struct pl__page *pool;  /* emptied pages, to be used again */
+  size_t pooled;          /* their bytes: not more than a semi-space's */
 
   /* A scavenge under way. */
   uintptr_t from, from_size; /* the semi-space that is emptied */
@@ -193,6 +195,7 @@ void *pl__resize(struct pl__heap *heap, void *block, size_t old_size,
 struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
                               size_t size);
 void pl__page_remove(struct pl__heap *heap, struct pl__page *page);
+void pl__pool_free(struct pl__heap *heap);
 void pl__page_move(struct pl__page *page, struct pl__space *to);
 void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot);
 /* Forgets the slots of [from, to). */
@@ -244,6 +247,8 @@ void pl__handles_free(struct pl__heap *heap);
 
 void pl__scavenge(struct pl__heap *heap, bool promote_all); /* scavenge.c */
 void pl__mark(struct pl__heap *heap);                       /* mark.c */
+/* The first segment of the mark stack; whether there was memory. */
+bool pl__mark_start(struct pl__heap *heap);
 void pl__mark_free(struct pl__heap *heap);
 /* sweep.c: the old generation, a space but for its candidates, a page */
 void pl__sweep(struct pl__heap *heap);

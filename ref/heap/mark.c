@@ -24,6 +24,10 @@ static bool push_segment(struct pl__heap *heap) {
   return true;
 }
 
+bool pl__mark_start(struct pl__heap *heap) {
+  return push_segment(heap);
+}
+
 static void push(struct pl__heap *heap, void *object) {
   if (heap->stack->count == PL__SEGMENT && !push_segment(heap)) {
     heap->stack_overflowed = true;

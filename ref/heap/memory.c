@@ -4,6 +4,9 @@
  * library, mmap() and the monotonic clock.
  *
  * Invariant: the only file of the heap that makes a system call.
+ *
+ * Rejected: huge pages for the semi-spaces (madvise). GCBench at 16 MiB gained
+ * 15 to 30 %, but the scavenge that touched them first took 54 ms, not 17.
  */
 #include "internal.h"
 
@@ -21,7 +24,7 @@ static void *resize(void *self, void *block, size_t size) {
 /* Maps `alignment` bytes too many and gives back what stands out. */
 static void *map(void *self, size_t size, size_t alignment, bool executable) {
   (void)self;
-  if (size > SIZE_MAX - alignment) return NULL;
+  if (size > SIZE_MAX / 2) return NULL;
   int protection = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0);
   char *block = mmap(NULL, size + alignment, protection,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

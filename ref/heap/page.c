@@ -12,6 +12,9 @@
  *  - A bit is set only for a slot of an object, never for a filler's word.
  *  - old_committed is the sum of all pages' sizes, and not more than old_max,
  *    but when the limit has been lowered.
+ *  - The pool holds emptied pages, not executable ones, up to the bytes of a
+ *    semi-space: as much as the next scavenge may promote. Fresh pages cost
+ *    more (their first touch) than the objects that are copied into them.
  */
 #include "internal.h"
 
@@ -38,6 +41,45 @@ static void unlink_page(struct pl__page *page) {
   page->space->area -= page->end - page->start;
 }
 
+/* ---------------------------------------------------------------------- */
+/* Where pages come from and go to                                        */
+
+/* A mapping whose head is zeroed: fresh, or from the pool. */
+static struct pl__page *get(struct pl__heap *heap, size_t size,
+                            bool executable) {
+  struct pl__page *page = heap->pool;
+  if (page == NULL || size != PL__PAGE || executable) {
+    const struct pl_heap_memory *memory = &heap->config.memory;
+    return memory->map(memory->self, size, PL__PAGE, executable);
+  }
+  heap->pool = page->next;
+  heap->pooled -= PL__PAGE;
+  memset(page, 0, sizeof *page);
+  return page;
+}
+
+static void put(struct pl__heap *heap, struct pl__page *page) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  if (page->size != PL__PAGE || page->space->id == PL_SPACE_CODE ||
+      heap->pooled >= heap->capacity) {
+    memory->unmap(memory->self, page, page->size);
+    return;
+  }
+  page->next = heap->pool;
+  heap->pool = page;
+  heap->pooled += PL__PAGE;
+}
+
+void pl__pool_free(struct pl__heap *heap) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  while (heap->pool != NULL) {
+    struct pl__page *page = heap->pool;
+    heap->pool = page->next;
+    memory->unmap(memory->self, page, PL__PAGE);
+  }
+  heap->pooled = 0;
+}
+
 struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
                               size_t size) {
   size_t total = PL__PAGE;
@@ -52,9 +94,7 @@ struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
   if (heap->old_committed > heap->config.old_max ||
       total > heap->config.old_max - heap->old_committed)
     return NULL;
-  const struct pl_heap_memory *memory = &heap->config.memory;
-  struct pl__page *page = memory->map(memory->self, total, PL__PAGE,
-                                      space->id == PL_SPACE_CODE);
+  struct pl__page *page = get(heap, total, space->id == PL_SPACE_CODE);
   if (page == NULL) return NULL;
   page->size = total;
   page->start = (uintptr_t)page + head_bytes;
@@ -62,6 +102,7 @@ struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
                         : (uintptr_t)page + total - bitmap;
   if (bitmap != 0) page->remembered = (pl__word *)page->end;
   page->remembered_words = bitmap / 8;
+  if (size == 0 && bitmap != 0) memset(page->remembered, 0, bitmap);
   heap->old_committed += total;
   heap->metadata += total - (page->end - page->start);
   link_page(space, page);
@@ -80,8 +121,7 @@ void pl__page_remove(struct pl__heap *heap, struct pl__page *page) {
   unlink_page(page);
   heap->old_committed -= page->size;
   heap->metadata -= page->size - (page->end - page->start);
-  const struct pl_heap_memory *memory = &heap->config.memory;
-  memory->unmap(memory->self, page, page->size);
+  put(heap, page);
 }
 
 void pl__page_move(struct pl__page *page, struct pl__space *to) {

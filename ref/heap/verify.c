@@ -231,7 +231,8 @@ static void check_remembered(struct check *check, struct pl__page *page) {
       if (at < owner_end) continue;
       uintptr_t start = at;
       if (page->space->id == PL_SPACE_LARGE) start = page->start;
-      while (start > page->start && !noted(page->starts, (uintptr_t)page, start))
+      while (start > page->start &&
+             !noted(page->starts, (uintptr_t)page, start))
         start -= 8;
       pl__word *header = (pl__word *)start;
       owner_end = start + pl__size(*header);

@@ -141,8 +141,8 @@ struct pl_heap_fault {
  *   semi_initial, semi_max  bytes of one semi-space, 1 MiB and 16 MiB; rounded
  *                up to powers of two, at least 256 KiB
  *   old_max      bytes of the old generation, pages included; 1400 MiB
- *   old_trigger  bytes in use at which the first major collection is due;
- *                8 MiB
+ *   old_trigger  bytes in use in the old generation below which no major
+ *                collection is due; 32 MiB
  *   external_trigger  growth of external memory since the last major
  *                collection that makes one due; 64 MiB
  *   stress       collect at every n-th allocation that is not inlined away;
@@ -175,6 +175,7 @@ struct pl_heap_config {
 struct pl_heap {
   uintptr_t top, end;       /* where the next young object goes, and up to */
   void **handle, **handles; /* the next handle, and the end of its block */
+  bool checked;             /* closed scopes are made unusable */
 };
 
 /*
@@ -295,13 +296,24 @@ enum pl_space pl_heap_space_of(const struct pl_heap *heap, const void *object);
  * like the blocks of the C program. */
 struct pl_scope {
   void **handle, **handles;
-  struct pl__handle_block *block;
 };
+
+void pl__scope_close_slow(struct pl_heap *heap, const struct pl_scope *scope);
 
 /* Open and close a scope. Storage: the caller's. A program's handles may also
  * stand outside of every scope, and then live as long as the heap. */
-void pl_scope_open(struct pl_heap *heap, struct pl_scope *scope);
-void pl_scope_close(struct pl_heap *heap, struct pl_scope *scope);
+static inline void pl_scope_open(const struct pl_heap *heap,
+                                 struct pl_scope *scope) {
+  scope->handle = heap->handle;
+  scope->handles = heap->handles;
+}
+static inline void pl_scope_close(struct pl_heap *heap,
+                                  const struct pl_scope *scope) {
+  if (scope->handles == heap->handles && !heap->checked)
+    heap->handle = scope->handle;
+  else
+    pl__scope_close_slow(heap, scope);
+}
 
 void **pl__handle_slow(struct pl_heap *heap, void *object);
 
@@ -387,6 +399,8 @@ struct pl_heap_stats {
   size_t old_max;
   size_t semi_capacity; /* of one semi-space, at present */
   size_t external;
+  size_t pooled;   /* bytes of emptied pages that are kept for later, up to
+                      semi_capacity; in no other figure */
   size_t metadata; /* bytes of the heap's own tables */
   uint64_t allocated; /* the logical clock: bytes since the start */
   uint64_t collections[3]; /* by enum pl_gc_kind */
