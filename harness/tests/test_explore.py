@@ -174,8 +174,8 @@ cases:
 
 def test_json_is_what_the_explorer_said(cli: Cli) -> None:
     """One object for one program."""
-    value = json.loads(cli(CASE, "--json").stdout)
-    assert value == {"name": CASE, **_ANSWER}
+    told: dict[str, object] = {"name": CASE, **_ANSWER}
+    assert json.loads(cli(CASE, "--json").stdout) == told
 
 
 @pytest.mark.parametrize(("name", "text", "told"), [
