@@ -48,20 +48,51 @@ def _legend(table: Sequence[Row]) -> Text:
     return used
 
 
+_TITLE = "passed / selected"
+_GAP = 2  # between columns
+
+
+def _head(results: Results) -> Text:
+    head = Text(results.label)
+    if not results.complete:
+        head.append(" (interrupted)", style="yellow")
+    return head
+
+
+def _pieces(widths: Sequence[int], room: int) -> list[range]:
+    """Which columns stand beside each other, in order; one is always let in,
+    however narrow the terminal."""
+    pieces = [range(0, 0)]
+    used = 0
+    for index, width in enumerate(widths):
+        used += width + _GAP
+        if used > room and len(pieces[-1]):
+            pieces.append(range(index, index))
+            used = width + _GAP
+        pieces[-1] = range(pieces[-1].start, index + 1)
+    return pieces
+
+
 def print_table(console: Console, all_results: Sequence[Results]) -> None:
-    """Areas (or the topics of the only area) against implementations."""
+    """Areas (or the topics of the only area) against implementations, in as
+    many pieces as the width asks for."""
     lines = rows(all_results)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("passed / selected", style="bold", no_wrap=True)
-    for results in all_results:
-        name = Text(results.label)
-        if not results.complete:
-            name.append(" (interrupted)", style="yellow")
-        table.add_column(name, no_wrap=False)
-    for row in lines:
-        style = "bold" if row.name == "total" else ""
-        table.add_row(row.name, *map(_cell, row.tallies), style=style)
-    console.print(table)
+    heads = [_head(results) for results in all_results]
+    cells = [list(map(_cell, row.tallies)) for row in lines]
+    widths = [max(text.cell_len for text in column)
+              for column in zip(heads, *cells)]
+    longest = max(len(name) for name in (_TITLE, *(r.name for r in lines)))
+    for piece in _pieces(widths, console.width - longest):
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+        table.add_column(_TITLE, style="bold", no_wrap=True)
+        for index in piece:
+            table.add_column(heads[index])
+        for row, texts in zip(lines, cells):
+            table.add_row(row.name, *(texts[index] for index in piece),
+                          style="bold" if row.name == "total" else "")
+        if piece.start:
+            console.print()
+        console.print(table)
     legend = _legend(lines)
     if legend:
         console.print(legend)

@@ -27,6 +27,28 @@ def test_the_table_of_two_implementations(tmp_path: Path) -> None:
     samples.golden("table.txt", out.getvalue())
 
 
+def test_many_implementations_are_told_in_pieces(tmp_path: Path) -> None:
+    """Every name and every cell stands there whole, in narrow terminals too.
+    """
+    case = samples.result("loop/timers/same-duration")
+    paths = [
+        samples.write_lines(tmp_path / f"{name}-1.23.456.jsonl",
+                            samples.results_lines(name, "1.23.456", [case]))
+        for name in (f"implementation-{i}" for i in range(7))
+    ]
+    names = [f"implementation-{i}-1.23.456" for i in range(7)]
+    for width, pieces in ((200, 2), (100, 3), (60, 7), (20, 7)):
+        out = StringIO()
+        print_table(Console(file=out, width=width, color_system=None),
+                    read_many(paths))
+        lines = out.getvalue().splitlines()
+        heads = [line for line in lines if line.startswith("passed /")]
+        if width >= 60:
+            assert [w for h in heads for w in h.split()[3:]] == names, width
+            assert max(map(len, lines)) <= width
+        assert len(heads) == pieces, width
+
+
 def test_the_unexpected_cases_of_two_implementations(tmp_path: Path) -> None:
     """Each with its explanation, its trace and the command."""
     console, out = _console()
