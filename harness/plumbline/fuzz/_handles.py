@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Programs of the handle layer: timers, watchers, wake-ups, descriptors, jobs.
+"""Programs of the handle layer: timers, watchers, wake-ups, descriptors, jobs;
+beside them, where an implementation has both, ticks and immediates.
 
 Every program ends. All handles are made in main; most programs have a pump, an
 idle handle that counts the turns and in its last one closes everything, itself
@@ -8,8 +9,8 @@ The others are `sleepy`: without idle handles, and a guard, a timer, closes
 everything. Whatever is called more often than it has bodies gets an empty one.
 
 What is closed for certain is not started and not written to, for that is an
-error: where the pump or guard may have been (close callbacks, jobs'
-callbacks, main behind a run), and of handles that the program itself closes.
+error: where the pump or guard may have been (callbacks of closing, of jobs and
+of queues, main behind a run), and of handles that the program itself closes.
 Nor is a closed timer started `again`: what that answers is not laid down.
 
 As in _runtime.py a program is `exact` (blocks, no jobs) or `racy` (jobs, no
@@ -28,7 +29,8 @@ from plumbline.fuzz._raw import Body, Op, Program, Sketch, bodies
 __all__ = ["handle_programs"]
 
 _HANDLES = ("check", "timer", "timer", "prepare", "idle", "async", "poll")
-_MAKERS = ("close", "work")
+_MAKERS = ("close", "work", "immediate", "tick", "microtask")
+_QUEUES = ("immediate", "tick", "microtask")
 _OTHERS = (
     "stop", "start", "$active", "timer.start", "timer.again",
     "timer.set-repeat", "async.send", "async.send", "poll.write",
@@ -55,6 +57,7 @@ _MODES = ("nowait", "once", "default")
 
 _MOST_JOBS = 3
 _MOST_BLOCKS = 2
+_MOST_QUEUED = 6
 _MOST_TURNS = 4
 
 
@@ -106,6 +109,7 @@ class _Writer:
         self.handles: list[_Handle] = []
         self.jobs = 0
         self.blocks = 0
+        self.queued = 0
         self.labels = 0
 
     def write(self) -> Program:
@@ -189,6 +193,8 @@ class _Writer:
                 result += self.work(sketch, jobs)
             elif sketch.word == "close":
                 result += self.close(sketch, jobs)
+            elif sketch.word in _QUEUES:
+                result += self.queue(sketch, jobs)
             else:
                 result += self.other(sketch, jobs, place)
         return result
@@ -218,6 +224,16 @@ class _Writer:
         then = self.body(inner, jobs, _Place("close", True))
         return [{"close": {"of": handle.id, "log": self.label("close"),
                            "then": [{"log": label}, *then]}}]
+
+    def queue(self, sketch: Sketch, jobs: list[_Handle]) -> Program:
+        """A callback in a queue, which may come behind the pump's end."""
+        if self.queued >= _MOST_QUEUED:
+            return []
+        self.queued += 1
+        label = self.label(sketch.word)
+        inner = sketch.bodies[0] if sketch.bodies else ()
+        then = self.body(inner, jobs, _Place(sketch.word, True))
+        return [{sketch.word: {"then": [{"log": label}, *then]}}]
 
     def other(
         self, sketch: Sketch, jobs: list[_Handle], place: _Place

@@ -70,6 +70,10 @@ _HANDLE_WORDS = {
     "$alive": "loop.run",
     "$active": "loop.run",
     "$closing": "loop.close",
+    # Node's queues on top, where one implementation has both.
+    "immediate": "loop.immediate",
+    "tick": "loop.tick",
+    "microtask": "loop.microtask",
     "block": "",
     "zero-in-timer": "",     # 0 ms given in a timer's callback
     "timers-and-modes": "",  # timers beside run modes, stop and unref

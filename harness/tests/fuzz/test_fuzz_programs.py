@@ -40,6 +40,7 @@ LANGUAGES = {
     "runtime of old Node": languages_of(
         RUNTIME, ["timer-lists", "drain-per-phase"])[0],
     "handles": languages_of(HANDLES, MODERN)[0],
+    "both": languages_of([*RUNTIME, *HANDLES], MODERN)[1],
     "handles of old libuv": languages_of(HANDLES, [])[0],
     "watchers only": languages_of(("loop.watcher", "loop.close"), [])[0],
 }
