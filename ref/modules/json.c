@@ -43,11 +43,6 @@ static int fail(struct reader *reader, const char *what) {
   return PL_EINVAL;
 }
 
-/* In a place that wants something special: words for it, unless at the end. */
-static int expected(struct reader *reader, const char *what) {
-  return fail(reader, reader->at >= reader->length ? NULL : what);
-}
-
 /* ------------------------------------------------------------------------ */
 
 bool pl__utf8(const char *text, size_t length) {
@@ -143,6 +138,22 @@ bool pl__json_unescape(struct pl__text *out, const char *text, size_t length,
   return true;
 }
 
+/* An escape whose backslash is here: moves to its last byte. */
+static int check_escape(struct reader *reader) {
+  reader->at++;
+  if (reader->at >= reader->length) return fail(reader, NULL);
+  char byte = peek(reader);
+  if (byte != '\0' && strchr("\"\\/bfnrt", byte) != NULL) return 0;
+  if (byte != 'u') return fail(reader, "Bad escaped character in JSON");
+  size_t bad;
+  if (four(reader->text, reader->length, reader->at + 1, &bad) < 0) {
+    reader->at = bad;
+    return fail(reader, "Bad Unicode escape in JSON");
+  }
+  reader->at += 4;
+  return 0;
+}
+
 /* A string whose opening quote is here. Plain ones stay in the text. */
 static int read_string(struct reader *reader, const char **out,
                        size_t *out_length) {
@@ -157,7 +168,8 @@ static int read_string(struct reader *reader, const char **out,
       return fail(reader, "Bad control character in string literal in JSON");
     if (byte != '\\') continue;
     escaped = true;
-    reader->at++;
+    int error = check_escape(reader);
+    if (error != 0) return error;
   }
   size_t length = reader->at++ - start;
   const char *text = reader->text + start;
@@ -165,10 +177,7 @@ static int read_string(struct reader *reader, const char **out,
     pl__text_clear(&reader->scratch);
     size_t at;
     const char *what;
-    if (!pl__json_unescape(&reader->scratch, text, length, false, &at, &what)) {
-      reader->at = start + at;
-      return fail(reader, what);
-    }
+    pl__json_unescape(&reader->scratch, text, length, false, &at, &what);
     if (reader->scratch.broken) return PL_ENOMEM;
     text = reader->scratch.bytes == NULL ? "" : reader->scratch.bytes;
     length = reader->scratch.length;
@@ -283,16 +292,18 @@ static struct level *top(struct reader *reader) {
 static int read_key(struct reader *reader, struct pl__value *value,
                     bool first) {
   if (peek(reader) != '"')
-    return expected(reader, first ? "Expected property name or '}' in JSON"
-                                  : "Expected double-quoted property name in "
-                                    "JSON");
+    return fail(reader, first ? "Expected property name or '}' in JSON"
+                              : "Expected double-quoted property name in "
+                                "JSON");
   size_t length;
   int error = read_string(reader, &value->key, &length);
   if (error != 0) return error;
   value->key_length = (uint32_t)length;
   skip_space(reader);
+  /* V8 has words for this at the first property only. */
   if (peek(reader) != ':')
-    return expected(reader, "Expected ':' after property name in JSON");
+    return fail(reader,
+                first ? "Expected ':' after property name in JSON" : NULL);
   reader->at++;
   skip_space(reader);
   return 0;
@@ -345,11 +356,11 @@ static int read_behind(struct reader *reader, bool opened, bool *more) {
     *more = true;
     if (opened) return 0;
     if (peek(reader) != ',')
-      return expected(reader,
-                      object ? "Expected ',' or '}' after property value in "
-                               "JSON"
-                             : "Expected ',' or ']' after array element in "
-                               "JSON");
+      return fail(reader, object
+                              ? "Expected ',' or '}' after property value in "
+                                "JSON"
+                              : "Expected ',' or ']' after array element in "
+                                "JSON");
     reader->at++;
     skip_space(reader);
     return 0;
@@ -404,20 +415,41 @@ static size_t units(const char *text, size_t length) {
   return count;
 }
 
+/* The byte that is `count` UTF-16 units before or behind a byte; the text's
+ * beginning or end when there are fewer. */
+static size_t back(const char *text, size_t at, size_t count) {
+  while (at > 0 && count > 0) {
+    at--;
+    unsigned char byte = (unsigned char)text[at];
+    if ((byte & 0xc0) == 0x80) continue;
+    count -= byte >= 0xf0 && count > 1 ? 2 : 1;
+  }
+  return at;
+}
+
+static size_t forth(const char *text, size_t length, size_t at, size_t count) {
+  while (at < length && count > 0) {
+    count -= (unsigned char)text[at] >= 0xf0 && count > 1 ? 2 : 1;
+    do
+      at++;
+    while (at < length && ((unsigned char)text[at] & 0xc0) == 0x80);
+  }
+  return at;
+}
+
 /* The token's neighbourhood, as V8 shows it: 10 characters on either side. */
 static void add_context(struct pl__text *out, const char *text, size_t length,
                         size_t at) {
   enum { AROUND = 10, WHOLE = 2 * AROUND };
   size_t from = 0, to = length;
-  if (length > WHOLE) {
-    from = at >= AROUND ? at - AROUND : 0;
-    if (length - at > AROUND) to = at + AROUND;
+  bool cut = false; /* V8 says so even when nothing was cut off */
+  if (units(text, length) > WHOLE) {
+    cut = units(text, at) >= AROUND;
+    if (cut) from = back(text, at, AROUND);
+    if (units(text + at, length - at) > AROUND)
+      to = forth(text, length, at, AROUND);
   }
-  while (from > 0 && ((unsigned char)text[from] & 0xc0) == 0x80)
-    from--;
-  while (to < length && ((unsigned char)text[to] & 0xc0) == 0x80)
-    to++;
-  pl__text_string(out, from > 0 ? ", ...\"" : ", \"");
+  pl__text_string(out, cut ? ", ...\"" : ", \"");
   pl__text_add(out, text + from, to - from);
   pl__text_string(out, to < length ? "\"..." : "\"");
   pl__text_string(out, " is not valid JSON");
@@ -431,7 +463,7 @@ void pl__json_message(struct pl__text *out, const char *text, size_t length,
     while (at + size < length &&
            ((unsigned char)text[at + size] & 0xc0) == 0x80)
       size++;
-    if (text[at] == '"' || is_digit(text[at])) {
+    if (text[at] == '"' || text[at] == '-' || is_digit(text[at])) {
       pl__text_string(out, text[at] == '"' ? "Unexpected string in JSON"
                                            : "Unexpected number in JSON");
     } else {

@@ -2,11 +2,10 @@
 /*
  * json.h: JSON read as JSON.parse() reads it, into a tree, with its errors.
  *
- * jansson is not used here: for exports and imports the order of keys and the
- * first place of a key given twice decide; only three members of a
- * package.json matter, and skipping the others costs a tenth of building them
- * (3.1 against 31 us for a package.json of 4 KiB); and an error needs Node's
- * words and position.
+ * jansson is not used here: a package.json of an installed tree (700 of them,
+ * 1.4 KB on average) took it 22.7 us, this reader 4.8 and package.c's lazy way
+ * 3.5, which is more than all else that a cold resolution costs; it keeps no
+ * order of keys given twice, which decides; and errors need V8's words.
  *
  * Invariant: reading needs no stack that grows with the text's nesting.
  */

@@ -47,12 +47,17 @@ static bool next(struct scan *scan) {
     at++;
   } else {
     while (at < scan->length && text[at] != '"' && !is_space(text[at]) &&
-           !is_structure(text[at]))
+           !is_structure(text[at])) {
+      /* Also outside strings a backslash takes a quote's meaning away. */
+      if (text[at] == '\\' && at + 1 < scan->length &&
+          (text[at + 1] == '"' || text[at + 1] == '\\'))
+        at++;
       at++;
+    }
     if (at < scan->length && text[at] == '"') {
       for (at++; at < scan->length && text[at] != '"'; at++) {
+        if (text[at] == '\\' && at + 1 < scan->length) at++;
         if ((unsigned char)text[at] < 0x20) scan->bad = true;
-        if (text[at] == '\\') at++;
       }
       if (at >= scan->length) scan->bad = true;
       at = at >= scan->length ? scan->length : at + 1;
@@ -64,15 +69,27 @@ static bool next(struct scan *scan) {
   return true;
 }
 
-/* Passes the value whose first token is the present one. */
+/*
+ * Passes the value whose first token is the present one, as On-Demand does: it
+ * counts brackets of either kind alike, and what begins with a mark, or with a
+ * string that a colon follows, it takes for the inside of an object.
+ */
 static bool pass(struct scan *scan) {
-  size_t depth = 0;
-  do {
+  char first = scan->token[0];
+  if (first == '}' || first == ']') return true;
+  if (first == '"') {
+    struct scan ahead = *scan;
+    if (!next(&ahead) || ahead.token[0] != ':') return true;
+    *scan = ahead;
+  } else if (!is_structure(first)) {
+    return true;
+  }
+  for (size_t depth = 1; next(scan);) {
     char mark = scan->token[0];
     if (mark == '{' || mark == '[') depth++;
     if (mark == '}' || mark == ']') depth--;
     if (depth == 0) return true;
-  } while (next(scan));
+  }
   return false;
 }
 
@@ -160,7 +177,6 @@ static bool read_member(struct reading *reading, const char *key, size_t size,
                         struct scan *scan) {
   struct pl__package *package = reading->package;
   char mark = scan->token[0];
-  if (mark == ',' || mark == ':' || mark == '}' || mark == ']') return false;
   if (pl__is(key, size, "\"name\"")) {
     if (!read_word(reading, scan)) return false;
     package->name = keep_word(reading, &package->name_length);

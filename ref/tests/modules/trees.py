@@ -133,7 +133,18 @@ class _Maker:
                 content["type"] = self.chance.choice(["module", "commonjs", "x"])
             elif field_name == "other" and pick < 0.3:
                 content["scripts"] = {"a": [1, {"b": "}"}], "c": '"'}
-        return json.dumps(content, ensure_ascii=self.chance.random() < 0.5)
+        text = json.dumps(content, ensure_ascii=self.chance.random() < 0.5)
+        return self.spoil(text) if self.chance.random() < 0.06 else text
+
+    def spoil(self, text: str) -> str:
+        """A text with a character or two put in, left out or changed, or cut."""
+        for _ in range(self.chance.randint(1, 2)):
+            at = self.chance.randint(0, len(text))
+            other = self.chance.choice("{}[]\":,\\ \n\t0123-.eE+tfnu\u00e9x/\x01")
+            text = self.chance.choice(
+                [text[:at] + other + text[at:], text[:at] + text[at + 1:],
+                 text[:at] + other + text[at + 1:], text[:at]])
+        return text
 
     def fill(self, folder: str, name: str | None, many: int) -> None:
         base = f"{folder}/" if folder else ""
