@@ -162,8 +162,9 @@ def _read(path: Path) -> str:
 
 def read_catalog(corpus: Path, rules: Path) -> Catalog:
     """Read corpus.jsonl and rules.json."""
-    lines = _read(corpus).splitlines()
-    head = _json(corpus, lines[0] if lines else "{}", 1)
+    # Not splitlines(), which also ends a line at the U+2028 of a string.
+    lines = _read(corpus).removesuffix("\n").split("\n")
+    head = _json(corpus, lines[0] or "{}", 1)
     if head.get("kind") != "corpus" or head.get("format") != FORMAT:
         raise CorpusError(
             "this is no compiled corpus of a format that is known here",

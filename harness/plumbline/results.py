@@ -347,7 +347,9 @@ def read_results(path: Path) -> Results:
     header: Header | None = None
     cases: dict[str, CaseResult] = {}
     footer: Footer | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
+    # Not splitlines(), which also ends a line at the U+2028 of a string.
+    lines = text.removesuffix("\n").split("\n") if text else []
+    for number, raw in enumerate(lines, 1):
         line = _Line(f"{path}:{number}", raw)
         if header is None:
             header = _header(line)

@@ -43,6 +43,15 @@ def test_a_whole_file_is_read_with_all_it_says(tmp_path: Path) -> None:
     )
 
 
+def test_a_line_ends_at_a_newline_alone(tmp_path: Path) -> None:
+    """What else Unicode takes for the end of a line may stand in a label."""
+    lines = _lines()
+    lines[1]["traces"][0]["events"] = ["a\u2028b\u2029c\x85d", "e"]
+    path = samples.write_lines(tmp_path / "x.jsonl", lines)
+    case = next(iter(read_results(path).cases.values()))
+    assert case.traces[0].events == ("a\u2028b\u2029c\x85d", "e")
+
+
 def test_an_event_with_a_value_keeps_it(tmp_path: Path) -> None:
     """[label, value] is an event, whatever scalar the value is."""
     lines = _lines()
