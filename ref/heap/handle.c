@@ -16,7 +16,8 @@
 
 void **pl__handle_slow(struct pl_heap *head, void *object) {
   struct pl__heap *heap = pl__heap(head);
-  struct pl__handle_block *block = pl__resize(heap, NULL, 0, sizeof *block);
+  struct pl__handle_block *block =
+      pl__heap_resize(heap, NULL, 0, sizeof *block);
   if (block == NULL) return NULL;
   block->below = heap->handles;
   heap->handles = block;
@@ -36,7 +37,7 @@ void pl__scope_close_slow(struct pl_heap *head,
   while (end_of(heap->handles) != scope->handles) {
     struct pl__handle_block *block = heap->handles;
     heap->handles = block->below;
-    pl__resize(heap, block, sizeof *block, 0);
+    pl__heap_resize(heap, block, sizeof *block, 0);
   }
   if (head->checked)
     for (void **dead = scope->handle; dead < scope->handles; dead++)

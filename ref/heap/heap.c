@@ -82,7 +82,7 @@ void pl_heap_destroy(struct pl_heap *head) {
   for (int i = 0; i < PL_SPACES; i++)
     while (heap->space[i].pages != NULL)
       pl__page_remove(heap, heap->space[i].pages);
-  pl__pool_free(heap);
+  pl__page_pool_free(heap);
   for (int i = 0; i < 2; i++)
     if (heap->block[i] != 0)
       memory->unmap(memory->self, (void *)heap->block[i],
@@ -117,8 +117,8 @@ static bool is_valid(const struct pl_heap_type *type) {
 static int grow_types(struct pl__heap *heap) {
   size_t capacity = heap->type_capacity == 0 ? 16 : heap->type_capacity * 2;
   struct pl__type *types =
-      pl__resize(heap, heap->types, heap->type_capacity * sizeof *types,
-                 capacity * sizeof *types);
+      pl__heap_resize(heap, heap->types, heap->type_capacity * sizeof *types,
+                      capacity * sizeof *types);
   if (types == NULL) return PL_ENOMEM;
   heap->types = types;
   heap->type_capacity = capacity;

@@ -184,8 +184,8 @@ static inline struct pl__page *pl__page_of(const void *object) {
 /* ---- memory.c ---- */
 
 void pl__memory_default(struct pl_heap_config *config);
-void *pl__resize(struct pl__heap *heap, void *block, size_t old_size,
-                 size_t size);
+void *pl__heap_resize(struct pl__heap *heap, void *block, size_t old_size,
+                      size_t size);
 
 /* ---- page.c: pages and the remembered set ---- */
 
@@ -195,7 +195,7 @@ void *pl__resize(struct pl__heap *heap, void *block, size_t old_size,
 struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
                               size_t size);
 void pl__page_remove(struct pl__heap *heap, struct pl__page *page);
-void pl__pool_free(struct pl__heap *heap);
+void pl__page_pool_free(struct pl__heap *heap);
 void pl__page_move(struct pl__page *page, struct pl__space *to);
 void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot);
 /* Forgets the slots of [from, to). */

@@ -16,7 +16,7 @@
 static bool push_segment(struct pl__heap *heap) {
   struct pl__segment *segment = heap->spare;
   if (segment != NULL) heap->spare = NULL;
-  else segment = pl__resize(heap, NULL, 0, sizeof *segment);
+  else segment = pl__heap_resize(heap, NULL, 0, sizeof *segment);
   if (segment == NULL) return false;
   segment->below = heap->stack;
   segment->count = 0;
@@ -42,7 +42,7 @@ static void *pop(struct pl__heap *heap) {
     if (segment->below == NULL) return NULL;
     heap->stack = segment->below;
     if (heap->spare == NULL) heap->spare = segment;
-    else pl__resize(heap, segment, sizeof *segment, 0);
+    else pl__heap_resize(heap, segment, sizeof *segment, 0);
     segment = heap->stack;
   }
   return segment->object[--segment->count];
@@ -116,8 +116,8 @@ void pl__mark_free(struct pl__heap *heap) {
   while (heap->stack != NULL) {
     struct pl__segment *segment = heap->stack;
     heap->stack = segment->below;
-    pl__resize(heap, segment, sizeof *segment, 0);
+    pl__heap_resize(heap, segment, sizeof *segment, 0);
   }
   if (heap->spare != NULL)
-    pl__resize(heap, heap->spare, sizeof *heap->spare, 0);
+    pl__heap_resize(heap, heap->spare, sizeof *heap->spare, 0);
 }

@@ -56,8 +56,8 @@ void pl__memory_default(struct pl_heap_config *config) {
   if (config->clock.now_ns == NULL) config->clock.now_ns = now_ns;
 }
 
-void *pl__resize(struct pl__heap *heap, void *block, size_t old_size,
-                 size_t size) {
+void *pl__heap_resize(struct pl__heap *heap, void *block, size_t old_size,
+                      size_t size) {
   const struct pl_heap_memory *memory = &heap->config.memory;
   void *made = memory->resize(memory->self, block, size);
   if (made != NULL || size == 0) heap->metadata += size - old_size;

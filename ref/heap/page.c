@@ -70,7 +70,7 @@ static void put(struct pl__heap *heap, struct pl__page *page) {
   heap->pooled += PL__PAGE;
 }
 
-void pl__pool_free(struct pl__heap *heap) {
+void pl__page_pool_free(struct pl__heap *heap) {
   const struct pl_heap_memory *memory = &heap->config.memory;
   while (heap->pool != NULL) {
     struct pl__page *page = heap->pool;
