@@ -200,8 +200,8 @@ def _share(deadline: float | None, groups: int) -> float | None:
 
 def _search(
     oracle: Oracle, control: Session, language: Language,
-    members: Sequence[Session], examples: int, deadline: float | None, seed: int, runs: int,
-    findings: int,
+    members: Sequence[Session], examples: int, deadline: float | None,
+    seed: int, runs: int, findings: int,
 ) -> Search:
     from plumbline.fuzz import Checker, Search
 
