@@ -21,23 +21,36 @@
 
 enum { MOST_PROVIDERS = 16 };
 
-const struct bench *const loop_benchmarks[] = {
-    &bench_timer_arm,        &bench_timer_arm_equal,
-    &bench_timer_fire,       &bench_timer_fire_equal,
-    &bench_timer_fire_rearmed,
-    &bench_timer_cancel,     &bench_timer_cancel_equal,
-    &bench_timer_rearm,      &bench_timer_rearm_equal,
-    &bench_iteration,        &bench_iteration_asleep,
-    &bench_async_wake,       &bench_async_coalesced,
-    &bench_async_among,      &bench_async_sleeping,
-    &bench_poll_ping_pong,   &bench_stream_ping_pong,
-    &bench_poll_stop_start,  &bench_poll_register,
-    &bench_poll_among,       &bench_pool_jobs,
-    &bench_pool_short_jobs,  &bench_fs_stat,
-    &bench_fs_read,          &bench_fs_read_job,
-    &bench_immediate,        &bench_tick,
-    &bench_microtask,        &bench_timeout_arm,
-    NULL};
+const struct bench *const loop_benchmarks[] = {&bench_timer_arm,
+                                               &bench_timer_arm_equal,
+                                               &bench_timer_fire,
+                                               &bench_timer_fire_equal,
+                                               &bench_timer_fire_rearmed,
+                                               &bench_timer_cancel,
+                                               &bench_timer_cancel_equal,
+                                               &bench_timer_rearm,
+                                               &bench_timer_rearm_equal,
+                                               &bench_iteration,
+                                               &bench_iteration_asleep,
+                                               &bench_async_wake,
+                                               &bench_async_coalesced,
+                                               &bench_async_among,
+                                               &bench_async_sleeping,
+                                               &bench_poll_ping_pong,
+                                               &bench_stream_ping_pong,
+                                               &bench_poll_stop_start,
+                                               &bench_poll_register,
+                                               &bench_poll_among,
+                                               &bench_pool_jobs,
+                                               &bench_pool_short_jobs,
+                                               &bench_fs_stat,
+                                               &bench_fs_read,
+                                               &bench_fs_read_job,
+                                               &bench_immediate,
+                                               &bench_tick,
+                                               &bench_microtask,
+                                               &bench_timeout_arm,
+                                               NULL};
 
 struct options {
   const char *providers[MOST_PROVIDERS];
@@ -153,7 +166,8 @@ static void make_command(struct command *command, const char *provider,
                          const struct bench *bench, size_t value) {
   bench_name(bench, value, command->name, sizeof command->name);
   char *words[WORDS] = {word("/proc/self/exe"), word("--provider"),
-                        word(provider), word("--traced"), command->name, NULL};
+                        word(provider),         word("--traced"),
+                        command->name,          NULL};
   memcpy(command->words, words, sizeof words);
 }
 
@@ -177,7 +191,7 @@ static int run_traced(const struct library *library, const char *name) {
   return 2;
 }
 
-/* -- measuring -------------------------------------------------------------- */
+/* -- measuring ------------------------------------------------------------- */
 
 static size_t count_benchmarks(void) {
   size_t count = 0;

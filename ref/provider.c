@@ -24,6 +24,8 @@ static const size_t sizes[PL_KIND_COUNT] = {
     [PL_KIND_WORK] = sizeof(struct pl_work),
     [PL_KIND_STAT] = sizeof(struct pl_stat),
     [PL_KIND_FILE_READ] = sizeof(struct pl_file_read),
+    [PL_KIND_STREAM] = sizeof(struct pl_stream),
+    [PL_KIND_WRITE] = sizeof(struct pl_write),
 };
 
 /* -- the loop ------------------------------------------------------------ */
@@ -70,15 +72,34 @@ static int explored_init(void *loop, const struct pl_exploration *explore,
   return pl_virtual_loop_init(loop, &config);
 }
 
+#ifdef PROVIDER_URING
+#define PROVIDER_NAME "ref-uring"
+
+/* What is measured under this name is io_uring, or nothing. */
+static int init_chosen(void *loop, const struct pl_loop_config *config) {
+  struct pl_loop_config chosen = *config;
+  int error = pl_poller_uring_create(NULL, &chosen.poller);
+  if (error != 0) return error;
+  error = pl_loop_init(loop, &chosen);
+  if (error != 0) chosen.poller->ops->destroy(chosen.poller);
+  return error;
+}
+#else
+#define PROVIDER_NAME "ref"
+static int init_chosen(void *loop, const struct pl_loop_config *config) {
+  return pl_loop_init(loop, config);
+}
+#endif
+
 static int ref_loop_init(void *loop, const struct pl_loop_options *options) {
   struct pl_loop_config config = {.pool_threads = 0};
-  if (options == NULL) return pl_loop_init(loop, &config);
+  if (options == NULL) return init_chosen(loop, &config);
   if (HAS(options->size, struct pl_loop_options, pool_threads))
     config.pool_threads = options->pool_threads;
   if (HAS(options->size, struct pl_loop_options, explore) &&
       options->explore != NULL)
     return explored_init(loop, options->explore, config.pool_threads);
-  return pl_loop_init(loop, &config);
+  return init_chosen(loop, &config);
 }
 
 static int ref_loop_close(void *loop) {
@@ -164,7 +185,11 @@ static int ref_init(void *loop, enum pl_kind kind, void *object,
     pl_file_read_init(loop, object, callback, arg);
     return 0;
   case PL_KIND_STREAM:
+    pl_stream_init(loop, object, arg);
+    return 0;
   case PL_KIND_WRITE:
+    pl_write_init(loop, object, callback, arg);
+    return 0;
   case PL_KIND_COUNT:
     break;
   }
@@ -239,9 +264,22 @@ static int ref_file_read(void *request, const char *path, void *buffer,
   return pl_file_read_submit(request, path, buffer, capacity);
 }
 
-/* -- exploration ------------------------------------------------------------- */
+static int ref_stream_open(void *stream, int fd) {
+  return pl_stream_open(stream, fd);
+}
+static int ref_stream_read(void *stream, pl_read_callback *callback) {
+  return pl_stream_read(stream, callback);
+}
+static int ref_stream_write(void *stream, void *write, const void *data,
+                            size_t length) {
+  return pl_stream_write(stream, write, data, length);
+}
 
-static uint64_t ref_time_ns(const void *loop) { return pl_virtual_ns(loop); }
+/* -- exploration ----------------------------------------------------------- */
+
+static uint64_t ref_time_ns(const void *loop) {
+  return pl_virtual_ns(loop);
+}
 static void ref_time_pass(void *loop, uint64_t ms) {
   pl_virtual_pass(loop, ms);
 }
@@ -286,6 +324,9 @@ static const struct pl_loop_table loop_table = {
     .time_ns = ref_time_ns,
     .time_pass = ref_time_pass,
     .file_read = ref_file_read,
+    .stream_open = ref_stream_open,
+    .stream_read = ref_stream_read,
+    .stream_write = ref_stream_write,
 };
 
 static const char *const traits[] = {"timers-after-poll", "timer-lists",
@@ -294,7 +335,7 @@ static const char *const traits[] = {"timers-after-poll", "timer-lists",
 static const struct pl_provider provider = {
     .abi = PL_PROVIDER_ABI,
     .size = sizeof(struct pl_provider),
-    .name = "ref",
+    .name = PROVIDER_NAME,
     .version = "0.1.0",
     .language = "C",
     .homepage = NULL,

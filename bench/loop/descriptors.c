@@ -89,9 +89,8 @@ static void *handle_at(const struct crowd *crowd, size_t index) {
 static void start_all(struct crowd *crowd) {
   const struct fixture *fixture = &crowd->fixture;
   for (size_t i = 0; i < fixture->count; i++)
-    crowd->broken |= fixture->table->poll_start(handle_at(crowd, i),
-                                                crowd->fds[i],
-                                                PL_POLL_READABLE);
+    crowd->broken |= fixture->table->poll_start(
+        handle_at(crowd, i), crowd->fds[i], PL_POLL_READABLE);
 }
 
 static void turn(const struct crowd *crowd) {
@@ -103,8 +102,8 @@ static const char *setup_idle(void **state, const void *subject, int64_t n) {
   if (!crowd) return "out of memory";
   const char *error = open_fds(crowd, (size_t)n);
   if (error) goto fail;
-  error = fixture_open(&crowd->fixture, subject, PL_KIND_POLL, (size_t)n,
-                       on_ready);
+  error =
+      fixture_open(&crowd->fixture, subject, PL_KIND_POLL, (size_t)n, on_ready);
   if (!error) {
     *state = crowd;
     return NULL;
@@ -180,7 +179,7 @@ const struct bench bench_poll_stop_start = {
     .teardown = teardown,
 };
 
-/* -- registered -------------------------------------------------------------- */
+/* -- registered ------------------------------------------------------------ */
 
 /* Other handles, and descriptors of which nobody has heard. */
 static const char *register_reset(void *state) {

@@ -152,8 +152,8 @@ static const char *setup(void **state, const void *subject, int64_t flight,
   const char *error = files->readings ? NULL : "out of memory";
   if (!error && !write_file(files)) error = "the file could not be written";
   if (!error)
-    error = fixture_open(&files->fixture, subject, kind, (size_t)flight,
-                         on_done);
+    error =
+        fixture_open(&files->fixture, subject, kind, (size_t)flight, on_done);
   if (error)
     free_files(files);
   else

@@ -32,9 +32,9 @@ struct fixture {
   size_t stride; /* bytes from item to item */
   size_t count;
   enum pl_kind kind;
-  bool handles;   /* the kind is closed */
-  uint64_t fired; /* callbacks since fixture_begin() */
-  bool disorder;  /* a callback came before one with a lesser key */
+  bool handles;      /* the kind is closed */
+  uint64_t fired;    /* callbacks since fixture_begin() */
+  bool disorder;     /* a callback came before one with a lesser key */
   uint64_t overtook; /* callbacks that came before one of their own key and a
                         lesser index */
   uint64_t last_key;
@@ -78,7 +78,8 @@ static inline void item_in_order(struct item *item) {
   if (fixture->fired++) {
     if (item->key < fixture->last_key)
       fixture->disorder = true;
-    else if (item->key == fixture->last_key && item->index < fixture->last_index)
+    else if (item->key == fixture->last_key &&
+             item->index < fixture->last_index)
       fixture->overtook++;
   }
   fixture->last_key = item->key;

@@ -76,9 +76,8 @@ static const char *open_pool(void **state, const void *subject,
                              int64_t flight) {
   struct pool *pool = calloc(1, sizeof *pool);
   if (!pool) return "out of memory";
-  const char *error =
-      fixture_open(&pool->fixture, subject, PL_KIND_WORK, (size_t)flight,
-                   on_worked);
+  const char *error = fixture_open(&pool->fixture, subject, PL_KIND_WORK,
+                                   (size_t)flight, on_worked);
   if (error)
     free(pool);
   else

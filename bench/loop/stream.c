@@ -18,7 +18,7 @@ enum { HOPS = 2000, MOST_PAIRS = 100 };
 static const int64_t pairs[] = {1, MOST_PAIRS};
 
 struct game {
-  struct fixture fixture; /* 2 n streams; 2 i and 2 i + 1 are a pair */
+  struct fixture fixture;  /* 2 n streams; 2 i and 2 i + 1 are a pair */
   unsigned char *requests; /* one write request for each stream */
   size_t request_size;
   int fds[2 * MOST_PAIRS];
@@ -40,7 +40,8 @@ static bool supports(const void *subject, int64_t value) {
   (void)value;
   return library_has(library, CAP_RUN) && loop->stream_open &&
          loop->stream_read && loop->stream_write &&
-         loop->size_of(PL_KIND_STREAM) != 0 && loop->size_of(PL_KIND_WRITE) != 0;
+         loop->size_of(PL_KIND_STREAM) != 0 &&
+         loop->size_of(PL_KIND_WRITE) != 0;
 }
 
 static void *stream_at(struct game *game, size_t index) {

@@ -59,8 +59,8 @@ const char *timers_open(struct timers *timers, const void *subject, int64_t n) {
   *timers = (struct timers){.random = 88172645463325252u};
   timers->order = shuffled((size_t)n, &timers->random);
   if (!timers->order) return "out of memory";
-  const char *error = fixture_open(&timers->fixture, subject, PL_KIND_TIMER,
-                                   (size_t)n, on_due);
+  const char *error =
+      fixture_open(&timers->fixture, subject, PL_KIND_TIMER, (size_t)n, on_due);
   if (error) free(timers->order);
   return error;
 }
@@ -181,8 +181,8 @@ static void arm_run(void *state) {
 
 TIMER_BENCH(bench_timer_arm, "arm", setup_random, arm_reset, arm_run,
             check_armed);
-TIMER_BENCH(bench_timer_arm_equal, "arm-equal", setup_equal, arm_reset,
-            arm_run, check_armed);
+TIMER_BENCH(bench_timer_arm_equal, "arm-equal", setup_equal, arm_reset, arm_run,
+            check_armed);
 
 /* -- cancel -------------------------------------------------------------- */
 

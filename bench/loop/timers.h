@@ -13,7 +13,7 @@
 struct timers {
   struct fixture fixture;
   uint64_t random;
-  bool equal; /* delays */
+  bool equal;      /* delays */
   uint32_t *order; /* a shuffled list of all indices */
   int refused;     /* calls that returned an error */
 };

@@ -72,8 +72,8 @@ static const char *setup(void **state, const void *subject, int64_t value) {
   const char *error = fixture_open(&wakeup->near.fixture, subject,
                                    PL_KIND_ASYNC, 1, on_message);
   if (error) goto fail;
-  error = fixture_open(&wakeup->far.fixture, subject, PL_KIND_ASYNC, 1,
-                       on_message);
+  error =
+      fixture_open(&wakeup->far.fixture, subject, PL_KIND_ASYNC, 1, on_message);
   if (!error) {
     *state = wakeup;
     return NULL;

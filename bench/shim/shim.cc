@@ -178,8 +178,7 @@ void bench_register(const struct bench *bench, size_t index, const char *impl,
   const int64_t value = value_of(*bench, index);
   char name[256];
   bench_name(bench, index, name, sizeof name);
-  auto syscalls =
-      std::make_shared<Syscalls>(traced, bench->operations(value));
+  auto syscalls = std::make_shared<Syscalls>(traced, bench->operations(value));
   benchmark::RegisterBenchmark(
       (std::string(name) + "/impl:" + impl).c_str(),
       [bench, subject, value, syscalls](benchmark::State &state) {

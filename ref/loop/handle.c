@@ -43,17 +43,21 @@ static void stop(struct pl_object *handle) {
   case PL_OBJECT_ASYNC:
     pl__async_end((struct pl_async *)handle);
     break;
+  case PL_OBJECT_STREAM:
+    pl__stream_end((struct pl_stream *)handle);
+    break;
   case PL_OBJECT_TIMEOUT:
   case PL_OBJECT_IMMEDIATE:
   case PL_OBJECT_WORK:
   case PL_OBJECT_STAT:
   case PL_OBJECT_FILE_READ:
+  case PL_OBJECT_WRITE:
     break;
   }
 }
 
 static bool is_handle(const struct pl_object *object) {
-  return object->kind <= PL_OBJECT_SIGNAL;
+  return object->kind <= PL_OBJECT_SIGNAL || object->kind == PL_OBJECT_STREAM;
 }
 
 int pl_handle_stop(void *handle) {
@@ -62,7 +66,9 @@ int pl_handle_stop(void *handle) {
     pl__timer_stop(handle);
     return 0;
   }
-  if (!is_handle(object) || object->kind == PL_OBJECT_ASYNC) return PL_EINVAL;
+  if (!is_handle(object) || object->kind == PL_OBJECT_ASYNC ||
+      object->kind == PL_OBJECT_STREAM)
+    return PL_EINVAL;
   stop(object);
   return 0;
 }
@@ -88,6 +94,8 @@ void pl__run_closing(struct pl_loop *loop) {
   while (handle != NULL) {
     struct pl_link *next = handle->link.next;
     loop->handles--;
+    if (handle->kind == PL_OBJECT_STREAM)
+      pl__stream_report((struct pl_stream *)handle);
     if (handle->fn != NULL) pl__call(loop, handle, 0);
     handle = next == NULL ? NULL : PL__OWNER(next, struct pl_object, link);
   }

@@ -38,6 +38,13 @@ enum pl__flag {
   PL__CLEARED = 64       /* a timeout that refresh() does not revive */
 };
 
+enum pl__stream_state {
+  PL__STREAM_SOCKET = 1,
+  PL__STREAM_RECEIVING = 2, /* the poller receives */
+  PL__STREAM_SENDING = 4,   /* the poller has the first write */
+  PL__STREAM_BLOCKED = 8    /* waits until it is writable */
+};
+
 enum pl__work_state { PL__WORK_IDLE, PL__WORK_QUEUED, PL__WORK_TAKEN };
 
 enum { PL__CACHE_LINE = 64 };
@@ -119,6 +126,7 @@ struct pl_loop {
   struct pl_link asyncs;       /* taken from the stack, by init order */
   uint64_t async_count;        /* init orders given so far */
   struct pl__signals *signals; /* NULL until the first signal_start */
+  char *stream_buffer;         /* NULL until the first stream is read */
   struct pl__pool *pool;       /* NULL until the first submission */
   struct pl_pool *given_pool;  /* instead of that one; NULL: none */
   unsigned pool_threads;
@@ -311,8 +319,23 @@ int pl__poll_timeout(struct pl_loop *loop); /* run.c */
 void pl__watcher_stop(struct pl_watcher *watcher);
 void pl__poll_stop(struct pl_poll *poll);
 void pl__poll_release(struct pl_poll *poll);
+void pl__stream_end(struct pl_stream *stream);
 void pl__signal_stop(struct pl_signal *signal);
 void pl__async_end(struct pl_async *async);
+
+/* Makes the handle the owner of a descriptor, of which the poller is not told
+ * yet. 0 or a PL_E value. */
+int pl__poll_adopt(struct pl_poll *poll, int fd);
+
+/* What a descriptor's events carry while it has its present owner. */
+static inline uint64_t pl__fd_token(const struct pl_loop *loop, int fd) {
+  return (uint64_t)loop->fds[fd].generation << 32 | (uint32_t)fd;
+}
+
+/* Events of a stream's descriptor; the callbacks of what it has written. */
+void pl__stream_ready(struct pl_stream *stream, const struct pl_ready *ready,
+                      unsigned events);
+void pl__stream_report(struct pl_stream *stream);
 
 /* Whether an async handle or a finished request waits to be reported. */
 static inline bool pl__woken(struct pl_loop *loop) {

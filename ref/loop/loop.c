@@ -42,6 +42,23 @@ static void init_lists(struct pl_loop *loop) {
   pl__tasks_init(&loop->microtasks);
 }
 
+/* The best that there is; a shortage is an error, and no reason for another. */
+static int make_poller(struct pl_loop *loop, enum pl_poller_choice choice) {
+  const struct pl_allocator *allocator = &loop->allocator;
+  int error = PL_ENOTSUP;
+  if (choice == PL_POLLER_URING)
+    error = pl_poller_uring_create(allocator, &loop->poller);
+  if (error == PL_ENOTSUP)
+    error = pl_poller_epoll_create(allocator, &loop->poller);
+  if (error == PL_ENOTSUP)
+    error = pl_poller_poll_create(allocator, &loop->poller);
+  return error;
+}
+
+const char *pl_loop_poller_name(const struct pl_loop *loop) {
+  return loop->poller->ops->name;
+}
+
 int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config) {
   static const struct pl_loop_config defaults;
   if (config == NULL) config = &defaults;
@@ -54,9 +71,7 @@ int pl_loop_init(struct pl_loop *loop, const struct pl_loop_config *config) {
       .pool_threads = config->pool_threads != 0 ? config->pool_threads : 4};
   if (loop->clock.now_ns == NULL) loop->clock = pl__clock_init(&loop->gate);
   if (loop->poller == NULL) {
-    int error = pl_poller_epoll_create(&loop->allocator, &loop->poller);
-    if (error == PL_ENOTSUP)
-      error = pl_poller_poll_create(&loop->allocator, &loop->poller);
+    int error = make_poller(loop, config->choice);
     if (error != 0) return error;
   }
   loop->picks = loop->poller->ops->pick != NULL;
@@ -74,6 +89,7 @@ int pl_loop_close(struct pl_loop *loop) {
   pl__signals_free(loop);
   pl__timeouts_free(loop);
   pl__resize(&loop->allocator, loop->fds, 0);
+  pl__resize(&loop->allocator, loop->stream_buffer, 0);
   loop->poller->ops->destroy(loop->poller);
   return 0;
 }

@@ -38,9 +38,8 @@ static int grow_table(struct pl_loop *loop, size_t needed) {
 /* Tells the poller, and notes what it knows now. */
 static int tell(struct pl_loop *loop, int fd, unsigned wanted) {
   struct pl__fd *entry = &loop->fds[fd];
-  uint64_t token = (uint64_t)entry->generation << 32 | (uint32_t)fd;
-  int error =
-      loop->poller->ops->modify(loop->poller, fd, entry->armed, wanted, token);
+  int error = loop->poller->ops->modify(loop->poller, fd, entry->armed, wanted,
+                                        pl__fd_token(loop, fd));
   if (error != 0) return error;
   loop->armed += (size_t)(wanted != 0) - (size_t)(entry->armed != 0);
   entry->armed = (uint8_t)wanted;
@@ -82,22 +81,39 @@ void pl__poll_release(struct pl_poll *poll) {
   poll->fd = -1;
 }
 
-/* Makes the handle the owner of a descriptor and registers it. */
-static int own(struct pl_poll *poll, int fd, unsigned events) {
-  struct pl_loop *loop = poll->head.loop;
+/* The descriptor's entry, free for another owner, whose turn it becomes. */
+static int vacate(struct pl_loop *loop, int fd) {
   int error = grow_table(loop, (size_t)fd + 1);
   if (error != 0) return error;
   struct pl__fd *entry = &loop->fds[fd];
   if (entry->owner != NULL) {
-    if (entry->owner->head.flags & PL__ACTIVE) return PL_EEXIST;
+    if (entry->owner->head.flags & PL__ACTIVE ||
+        entry->owner->head.kind == PL_OBJECT_STREAM)
+      return PL_EEXIST;
     pl__poll_release(entry->owner);
   }
   entry->generation++;
-  error = tell(loop, fd, events);
+  return 0;
+}
+
+/* Makes the handle the owner of a descriptor and registers it. */
+static int own(struct pl_poll *poll, int fd, unsigned events) {
+  struct pl_loop *loop = poll->head.loop;
+  int error = vacate(loop, fd);
+  if (error == 0) error = tell(loop, fd, events);
   if (error != 0) return error;
   if (poll->fd >= 0) pl__poll_release(poll);
-  entry->owner = poll;
-  entry->wanted = (uint8_t)events;
+  loop->fds[fd].owner = poll;
+  loop->fds[fd].wanted = (uint8_t)events;
+  poll->fd = fd;
+  return 0;
+}
+
+int pl__poll_adopt(struct pl_poll *poll, int fd) {
+  struct pl_loop *loop = poll->head.loop;
+  int error = vacate(loop, fd);
+  if (error != 0) return error;
+  loop->fds[fd].owner = poll;
   poll->fd = fd;
   return 0;
 }
@@ -162,11 +178,14 @@ static void report(struct pl_loop *loop, const struct pl_ready *ready) {
   struct pl__fd *entry = &loop->fds[fd];
   struct pl_poll *poll = entry->owner;
   if (poll == NULL || entry->generation != ready->token >> 32) return;
-  unsigned events = ready->events & entry->wanted;
+  unsigned known = entry->wanted | (unsigned)PL_RECEIVED | (unsigned)PL_SENT;
+  unsigned events = ready->events & known;
   /* Stopped, and maybe started again, by an earlier callback of this phase. */
   if (events == 0 || poll->head.word == loop->polls) return;
   if (poll->head.flags & PL__INTERNAL)
     pl__signals_readable(loop);
+  else if (poll->head.kind == PL_OBJECT_STREAM)
+    pl__stream_ready(poll->head.arg, ready, events);
   else
     pl__call(loop, &poll->head, (int)events);
 }
@@ -175,8 +194,7 @@ static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
                         int timeout_ms) {
   struct pl_poller *poller = loop->poller;
   if (timeout_ms != 0 && pl__woken(loop)) timeout_ms = 0;
-  if (timeout_ms == 0 && loop->armed == 0 && !loop->picks)
-    return 0;
+  if (timeout_ms == 0 && loop->armed == 0 && !loop->picks) return 0;
   if (timeout_ms == 0) return poller->ops->wait(poller, ready, PL__READY, 0);
   uint64_t since = pl__is_recorded(loop) ? pl__record_wait_begin(loop) : 0;
   atomic_store(&loop->asleep, 1);

@@ -235,6 +235,12 @@ static int virtual_wait(struct pl_poller *self, struct pl_ready *ready,
 /* Nobody sleeps, and all senders are this thread, or have ended. */
 static void virtual_wake(struct pl_poller *self) { (void)self; }
 
+/* What the object that hears of a descriptor was initialised with. */
+static const void *arg_of(const struct pl_poll *poll) {
+  if (poll->head.kind != PL_OBJECT_STREAM) return poll->head.arg;
+  return ((const struct pl_stream *)poll->head.arg)->head.arg;
+}
+
 /* The poll handle that hears of a descriptor. */
 static const struct pl_poll *owner_of(const struct pl__world *world,
                                       const struct pl_ready *ready) {
@@ -250,8 +256,8 @@ static void offer(struct pl__world *world, unsigned meant,
     pl__option(world, meant, "nobody's");
   else if (poll->head.flags & PL__INTERNAL)
     pl__option(world, meant, "signals");
-  else if (!pl__is_double(world, pl__digest(world, poll->head.arg)))
-    pl__option(world, meant, "%s", pl__label(world, poll->head.arg));
+  else if (!pl__is_double(world, pl__digest(world, arg_of(poll))))
+    pl__option(world, meant, "%s", pl__label(world, arg_of(poll)));
 }
 
 static int virtual_pick(struct pl_poller *self, const struct pl_ready *ready,

@@ -25,6 +25,7 @@ static const char *const kind_names[] = {
     [PL_OBJECT_SIGNAL] = "signal",       [PL_OBJECT_TIMEOUT] = "timeout",
     [PL_OBJECT_IMMEDIATE] = "immediate", [PL_OBJECT_WORK] = "work",
     [PL_OBJECT_STAT] = "stat",           [PL_OBJECT_FILE_READ] = "file read",
+    [PL_OBJECT_STREAM] = "stream",       [PL_OBJECT_WRITE] = "write",
     [PL_RECORD_DEFERRED] = "deferred",   [PL_RECORD_CLOSE] = "close",
     [PL_RECORD_TICK] = "tick",           [PL_RECORD_MICROTASK] = "microtask"};
 

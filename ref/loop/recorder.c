@@ -23,7 +23,9 @@ static const uint8_t phases[] = {[PL_OBJECT_TIMER] = PL_PHASE_TIMERS,
                                  [PL_OBJECT_IMMEDIATE] = PL_PHASE_CHECK,
                                  [PL_OBJECT_WORK] = PL_PHASE_POLL,
                                  [PL_OBJECT_STAT] = PL_PHASE_POLL,
-                                 [PL_OBJECT_FILE_READ] = PL_PHASE_POLL};
+                                 [PL_OBJECT_FILE_READ] = PL_PHASE_POLL,
+                                 [PL_OBJECT_STREAM] = PL_PHASE_POLL,
+                                 [PL_OBJECT_WRITE] = PL_PHASE_PENDING};
 
 /* ---------------------------------------------------------------------- */
 /* The ring                                                               */

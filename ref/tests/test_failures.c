@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int count_descriptors(void) {
@@ -52,14 +53,15 @@ static void every_refused_allocation_of_a_new_loop_is_reported(void **unused) {
   free(loop);
 }
 
-static void every_refused_allocation_of_a_poller_is_reported(void **unused) {
-  (void)unused;
+typedef int create_fn(const struct pl_allocator *, struct pl_poller **);
+
+static void check_allocations(create_fn *create, int needed) {
   struct pl_allocator allocator = world_allocator(&memory);
   int refused = 0;
   for (;; refused++) {
     struct pl_poller *poller = NULL;
     memory.until_fail = refused;
-    int error = pl_poller_poll_create(&allocator, &poller);
+    int error = create(&allocator, &poller);
     memory.until_fail = -1;
     if (error == 0) {
       poller->ops->destroy(poller);
@@ -69,8 +71,61 @@ static void every_refused_allocation_of_a_poller_is_reported(void **unused) {
     assert_null(poller);
     assert_int_equal(memory.blocks, 0);
   }
-  assert_int_equal(refused, 3);
+  assert_int_equal(refused, needed);
   assert_int_equal(memory.blocks, 0);
+}
+
+/* Whether the build has it and the kernel allows it. */
+static bool has_uring(void) {
+  struct pl_poller *poller = NULL;
+  if (pl_poller_uring_create(NULL, &poller) != 0) return false;
+  poller->ops->destroy(poller);
+  return true;
+}
+
+static void every_refused_allocation_of_a_poller_is_reported(void **unused) {
+  (void)unused;
+  check_allocations(pl_poller_epoll_create, 1);
+  check_allocations(pl_poller_poll_create, 3);
+  if (has_uring()) check_allocations(pl_poller_uring_create, 1);
+}
+
+/* Of the table of descriptors, the list of those to be asked for again, and
+ * the buffers of streams: refused, then tried again. */
+static void a_ring_s_refused_tables_can_be_made_later(void **unused) {
+  (void)unused;
+  if (!has_uring()) skip();
+  struct pl_allocator allocator = world_allocator(&memory);
+  struct pl_poller *poller = NULL;
+  int ends[2];
+  assert_int_equal(pl_poller_uring_create(&allocator, &poller), 0);
+  const struct pl_poller_ops *ops = poller->ops;
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  for (int refused = 0; refused < 2; refused++) {
+    memory.until_fail = refused;
+    assert_int_equal(ops->modify(poller, ends[0], 0, PL_WRITABLE, 7),
+                     PL_ENOMEM);
+  }
+  memory.until_fail = 0;
+  assert_int_equal(ops->receive(poller, ends[1], 8, 1), PL_ENOMEM);
+  memory.until_fail = -1;
+  assert_int_equal(ops->modify(poller, ends[0], 0, PL_WRITABLE, 7), 0);
+  memory.until_fail = 0;
+  assert_int_equal(ops->receive(poller, ends[1], 8, 1), PL_ENOMEM);
+  memory.until_fail = -1;
+  assert_int_equal(ops->receive(poller, ends[1], 8, 1), 0);
+  struct pl_ready ready[4];
+  assert_int_equal(ops->wait(poller, ready, 4, 0), 1);
+  assert_int_equal(ready[0].token, 7);
+  assert_int_equal(ops->modify(poller, ends[0], PL_WRITABLE, 0, 7), 0);
+  assert_int_equal(write(ends[0], "x", 1), 1);
+  assert_int_equal(ops->wait(poller, ready, 4, -1), 1);
+  assert_int_equal(ready[0].token, 8);
+  assert_int_equal(ready[0].result, 1);
+  ops->destroy(poller);
+  assert_int_equal(memory.blocks, 0);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 /* Lets the process open `more` more descriptors. */
@@ -85,8 +140,6 @@ static struct rlimit limit_descriptors(rlim_t more) {
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
   return before;
 }
-
-typedef int create_fn(const struct pl_allocator *, struct pl_poller **);
 
 static void check_descriptors(create_fn *create, rlim_t needed) {
   struct pl_allocator allocator = world_allocator(&memory);
@@ -107,6 +160,21 @@ static void every_refused_descriptor_of_a_poller_is_reported(void **unused) {
   (void)unused;
   check_descriptors(pl_poller_epoll_create, 2);
   check_descriptors(pl_poller_poll_create, 2);
+  if (has_uring()) check_descriptors(pl_poller_uring_create, 2);
+}
+
+static void a_loop_that_asks_for_a_ring_has_one_or_the_default(void **unused) {
+  (void)unused;
+  struct pl_loop *loop = malloc(pl_loop_size());
+  struct pl_loop_config config = {.choice = PL_POLLER_URING};
+  assert_int_equal(pl_loop_init(loop, &config), 0);
+  assert_string_equal(pl_loop_poller_name(loop),
+                      has_uring() ? "io_uring" : "epoll");
+  assert_int_equal(pl_loop_close(loop), 0);
+  assert_int_equal(pl_loop_init(loop, NULL), 0);
+  assert_string_equal(pl_loop_poller_name(loop), "epoll");
+  assert_int_equal(pl_loop_close(loop), 0);
+  free(loop);
 }
 
 static void a_failed_init_leaves_the_poller_to_the_caller(void **unused) {
@@ -254,7 +322,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_refused_allocation_of_a_new_loop_is_reported),
       cmocka_unit_test(every_refused_allocation_of_a_poller_is_reported),
+      cmocka_unit_test(a_ring_s_refused_tables_can_be_made_later),
       cmocka_unit_test(every_refused_descriptor_of_a_poller_is_reported),
+      cmocka_unit_test(a_loop_that_asks_for_a_ring_has_one_or_the_default),
       cmocka_unit_test(a_failed_init_leaves_the_poller_to_the_caller),
       cmocka_unit_test(a_refused_timeout_can_be_started_later),
       cmocka_unit_test(many_durations_survive_a_shortage_of_memory),

@@ -60,7 +60,7 @@ static void expect_bytes(size_t size) {
     assert_int_equal(buffer[i], 'a' + i % 26);
 }
 
-/* -- calls that are not the system's ----------------------------------------- */
+/* -- calls that are not the system's --------------------------------------- */
 
 static int interruptions; /* still to come, before each call */
 static int opened, blocked;
@@ -138,10 +138,9 @@ static ssize_t read_eio(int fd, const struct iovec *parts, int count,
 }
 
 /* The system's calls, and what the test wants instead of the cached ones. */
-static struct pl__file_calls calls_with(int (*open_cached)(const char *),
-                                        ssize_t (*read_cached)(
-                                            int, const struct iovec *, int,
-                                            off_t)) {
+static struct pl__file_calls
+calls_with(int (*open_cached)(const char *),
+           ssize_t (*read_cached)(int, const struct iovec *, int, off_t)) {
   struct pl__file_calls calls = pl__file_calls;
   if (open_cached != NULL) calls.open_cached = open_cached;
   if (read_cached != NULL) calls.read_cached = read_cached;
@@ -149,7 +148,7 @@ static struct pl__file_calls calls_with(int (*open_cached)(const char *),
   return calls;
 }
 
-/* ---------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------- */
 
 static void a_file_is_read_whole(void **unused) {
   (void)unused;
@@ -234,9 +233,9 @@ static void a_large_buffer_is_filled_on_the_pool(void **unused) {
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(act->status, 5);
   assert_non_null(world->loop->pool);
-  assert_int_equal(pl_file_read_submit(&act->as.file_read, file, large,
-                                       (size_t)INT32_MAX),
-                   PL_EINVAL);
+  assert_int_equal(
+      pl_file_read_submit(&act->as.file_read, file, large, (size_t)INT32_MAX),
+      PL_EINVAL);
   free(large);
   expect_trace(world, "read");
   world_end(world);
@@ -339,8 +338,8 @@ static void a_refused_pool_refuses_the_read(void **unused) {
   const char *file = write_file("refused", 3);
   world->loop->no_cached_files = true;
   world->until_fail = 0;
-  assert_int_equal(
-      pl_file_read_submit(&act->as.file_read, file, buffer, ROOM), PL_ENOMEM);
+  assert_int_equal(pl_file_read_submit(&act->as.file_read, file, buffer, ROOM),
+                   PL_ENOMEM);
   world->until_fail = -1;
   assert_int_equal(pl_loop_alive(world->loop), 0);
   assert_int_equal(read_into(world, file, ROOM), 3);
@@ -378,7 +377,7 @@ static int make_folder(void **state) {
 
 static int remove_folder(void **state) {
   static const char *const names[] = {
-      "whole", "cached", "large",      "plain",   "small", "asked-once",
+      "whole", "cached", "large",      "plain",   "small",     "asked-once",
       "slow",  "again",  "not-cached", "refused", "unreadable"};
   (void)state;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

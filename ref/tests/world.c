@@ -152,7 +152,13 @@ struct world *world_begin_real(struct pl_poller *poller) {
 
 struct world *world_begin_pool(unsigned threads) {
   struct pl_loop_config config = {.pool_threads = threads};
-  assert_int_equal(pl_poller_epoll_create(NULL, &config.poller), 0);
+  const char *wanted = getenv("PLUMB_TEST_POLLER");
+  int error = PL_ENOTSUP;
+  if (wanted != NULL && strcmp(wanted, "io_uring") == 0)
+    error = pl_poller_uring_create(NULL, &config.poller);
+  if (error == PL_ENOTSUP)
+    error = pl_poller_epoll_create(NULL, &config.poller);
+  assert_int_equal(error, 0);
   return begin(&config);
 }
 

@@ -76,7 +76,8 @@ struct world {
  * one, which is taken, and the real clock. */
 struct world *world_begin(void);
 struct world *world_begin_real(struct pl_poller *poller);
-/* The same with a limit of pool threads. */
+/* The same with a limit of pool threads, over epoll, or over what the
+ * environment's PLUMB_TEST_POLLER names. */
 struct world *world_begin_pool(unsigned threads);
 
 /* Closes whatever is open without tracing it, runs until it is closed, ends the

@@ -38,7 +38,8 @@ extern "C" {
   X(ENOSPC, "no space left")                                                   \
   X(ENOTDIR, "not a directory")                                                \
   X(ENOTSUP, "not supported")                                                  \
-  X(EPERM, "operation not permitted")
+  X(EPERM, "operation not permitted")                                          \
+  X(EPIPE, "broken pipe")
 
 enum pl_error {
 #define X(name, text) PL_##name = -name,

@@ -67,12 +67,17 @@ struct pl_clock {
 
 enum pl_readiness { PL_READABLE = 1, PL_WRITABLE = 2 };
 
+/* What a poller that moves bytes itself reports besides readiness. */
+enum pl_completion { PL_RECEIVED = 4, PL_SENT = 8 };
+
 /* A descriptor became ready: the token given to modify(), PL_READABLE and
  * PL_WRITABLE. An error or hang-up counts as both: the next read() or write()
- * tells which. */
+ * tells which. Or a completion, alone. */
 struct pl_ready {
   uint64_t token;
   unsigned events;
+  int result;       /* completions: bytes, 0: the end, or a PL_E value */
+  const void *data; /* PL_RECEIVED: borrowed until the next wait() */
 };
 
 /*
@@ -91,6 +96,16 @@ struct pl_ready {
  *            is served next: an index of `ready`, or `count` for the wake-ups
  *            when `woken`. A poller that picks has its wait() called in every
  *            poll phase.
+ *
+ * NULL, where a poller tells readiness and no more (both or neither):
+ *
+ *   receive  begins (on), or ends, to receive what comes on a connected socket:
+ *            each piece is reported as PL_RECEIVED, and the end or an error
+ *            once. When it has been ended nothing is reported, and no send is
+ *            under way any more.
+ *   send     tries once to send bytes, which are borrowed until PL_SENT is
+ *            reported: how many, or PL_EAGAIN when the socket is not writable.
+ *            One at a time for a descriptor.
  */
 struct pl_poller;
 struct pl_poller_ops {
@@ -103,6 +118,9 @@ struct pl_poller_ops {
   void (*destroy)(struct pl_poller *self);
   int (*pick)(struct pl_poller *self, const struct pl_ready *ready, int count,
               int woken);
+  int (*receive)(struct pl_poller *self, int fd, uint64_t token, int on);
+  int (*send)(struct pl_poller *self, int fd, uint64_t token, const void *data,
+              size_t length);
 };
 struct pl_poller {
   const struct pl_poller_ops *ops;
@@ -137,11 +155,28 @@ int pl_poller_epoll_create(const struct pl_allocator *allocator,
 int pl_poller_poll_create(const struct pl_allocator *allocator,
                           struct pl_poller **out);
 
+/*
+ * The same over io_uring(7), where the build has liburing and the kernel (5.19)
+ * allows it; else PL_ENOTSUP. Streams are read and written by the kernel, and a
+ * wait that need not sleep is no system call. It asks for more memory than
+ * epoll (100 KB in the kernel, and 2 MB of buffers once a stream reads), and a
+ * descriptor that is closed while it is watched stays open until the loop has
+ * been told: so it is chosen, and not the default.
+ */
+int pl_poller_uring_create(const struct pl_allocator *allocator,
+                           struct pl_poller **out);
+
+enum pl_poller_choice {
+  PL_POLLER_DEFAULT, /* epoll where it exists, else poll */
+  PL_POLLER_URING    /* io_uring where it is allowed, else the default */
+};
+
 /* How a loop is made. Zeroed fields mean the default. */
 struct pl_loop_config {
   struct pl_allocator allocator; /* the C library's */
   struct pl_clock clock;         /* CLOCK_MONOTONIC */
-  struct pl_poller *poller;      /* taken when init succeeds; epoll */
+  struct pl_poller *poller;      /* taken when init succeeds; by `choice` */
+  enum pl_poller_choice choice;  /* without a poller: which one is made */
   struct pl_pool *pool;          /* taken when init succeeds; threads */
   unsigned pool_threads;         /* the most that the pool may start; 4 */
 };
@@ -183,6 +218,9 @@ int pl_loop_close(struct pl_loop *loop);
  * timers-after-poll.
  */
 int pl_loop_run(struct pl_loop *loop, enum pl_loop_mode mode);
+
+/* What the loop sleeps in: "epoll", "poll", "io_uring", "virtual". */
+const char *pl_loop_poller_name(const struct pl_loop *loop);
 
 /* Makes the running, or else the next, pl_loop_run() return early: the
  * iteration under way is completed and poll does not block.
@@ -227,7 +265,9 @@ enum pl_object_kind {
   PL_OBJECT_IMMEDIATE,
   PL_OBJECT_WORK,
   PL_OBJECT_STAT,
-  PL_OBJECT_FILE_READ
+  PL_OBJECT_FILE_READ,
+  PL_OBJECT_STREAM,
+  PL_OBJECT_WRITE
 };
 
 /* A place in a circular list; an unlinked one points to itself. */
@@ -248,7 +288,7 @@ struct pl_object {
 };
 
 /*
- * Handles (timer, idle, prepare, check, async, poll, signal) are alive from
+ * Handles (timer, idle, prepare, check, async, poll, signal, stream) live from
  * init until their close callback; `handle` is the address of any of them.
  *
  * pl_handle_close   stops it; no callback of it comes any more but `closed`
@@ -393,6 +433,69 @@ void pl_poll_init(struct pl_loop *loop, struct pl_poll *poll, pl_event_fn *fn,
  * Rule: LOOP-IO-1 to -5.
  */
 int pl_poll_start(struct pl_poll *poll, int fd, unsigned events);
+
+/*
+ * A connected stream: a socket or a pipe.
+ *
+ * Bytes came: `data` is borrowed during the call. `length` 0 is the end of the
+ * stream, and a negative one is a PL_E value; both come once, and last.
+ */
+typedef void pl_stream_fn(void *arg, const void *data, ptrdiff_t length);
+
+struct pl_stream {
+  struct pl_object head;
+  struct pl_poll io;          /* the loop's own: readiness */
+  struct pl_deferred finish;  /* reports `written` */
+  struct pl_link writes;      /* under way, in order */
+  struct pl_link written;     /* to be reported */
+  pl_stream_fn *read;         /* NULL: not reading */
+  const void *data;           /* what is being reported */
+  ptrdiff_t length;
+  uint8_t state; /* enum pl__stream_state, internal.h */
+};
+
+struct pl_write {
+  struct pl_object head; /* link: in one of the stream's lists */
+  struct pl_stream *stream;
+  const char *data;
+  size_t left;
+  int status;
+};
+
+/* Prepares a stream, inactive. Borrows it until its close callback. */
+void pl_stream_init(struct pl_loop *loop, struct pl_stream *stream, void *arg);
+
+/*
+ * Gives the stream its descriptor, which is made non-blocking. fd: borrowed
+ * until the close callback.
+ * Errors: PL_EINVAL (closing), PL_EBUSY (it has one), PL_EBADF, PL_EEXIST
+ * (a handle of the loop has it), PL_ENOMEM.
+ */
+int pl_stream_open(struct pl_stream *stream, int fd);
+
+/*
+ * Calls back with what comes, in the poll phase, until the end, an error, or
+ * the stream is closed; pl_handle_stop() does not stop it (PL_EINVAL). The
+ * stream is active meanwhile. May allocate for the first stream of a loop.
+ * Errors: PL_EINVAL (closing), PL_EBADF (not open), PL_EBUSY (it reads),
+ * PL_ENOMEM, and as pl_poll_start().
+ */
+int pl_stream_read(struct pl_stream *stream, pl_stream_fn *fn);
+
+/* Prepares a request. Borrows it from pl_stream_write() until its callback is
+ * called. */
+void pl_write_init(struct pl_loop *loop, struct pl_write *write,
+                   pl_event_fn *fn, void *arg);
+
+/*
+ * Writes all of `data`, behind what was to be written before. The callback
+ * comes in the pending phase, or, with PL_ECANCELED, right before the stream's
+ * close callback; a write to a closed peer gets PL_EPIPE.
+ * Borrows `data` until the callback. Errors: PL_EINVAL (closing), PL_EBADF (not
+ * open), PL_EBUSY (the request is under way).
+ */
+int pl_stream_write(struct pl_stream *stream, struct pl_write *write,
+                    const void *data, size_t length);
 
 struct pl_signal {
   struct pl_object head; /* word: signal number */
