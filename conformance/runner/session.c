@@ -9,6 +9,10 @@
 /* What one streamed run may print in all. */
 #define STREAM_MAX ((size_t)64 << 20)
 
+/* How long a process that closed its stdout may take to end: on a busy machine
+ * its status comes a good while after the end of its output. */
+enum { ENDING_MS = 500 };
+
 static uint64_t deadline_after(unsigned ms) {
   return uv_hrtime() + (uint64_t)ms * 1000000u;
 }
@@ -73,7 +77,7 @@ static char *unanswered_start(struct pl_session *session, enum pl_wait wait) {
   } else if (wait == PL_WAIT_TOO_LONG) {
     pl_text_say(&text, "its answer to start is longer than 16 MiB");
   } else {
-    pl_process_wait_end(process, deadline_after(100));
+    pl_process_wait_end(process, deadline_after(ENDING_MS));
     pl_text_say(&text, "it ");
     say_end(process, &text);
     pl_text_say(&text, " before it answered start");
@@ -178,7 +182,7 @@ static void note_silence(struct pl_session *session, struct pl_run *run) {
   struct pl_process *process = session->process;
   struct pl_text text = {0};
   size_t length;
-  pl_process_wait_end(process, deadline_after(100));
+  pl_process_wait_end(process, deadline_after(ENDING_MS));
   const char *rest = pl_lines_rest(&process->lines, &length);
   if (length > 0) {
     char *shown = pl_text_clean(rest, length < 80 ? length : 80);
@@ -383,6 +387,7 @@ char *pl_session_unasked(struct pl_session *session) {
     pl_text_format(&text, "it printed more than its answer: %s", shown);
     free(shown);
   } else if (process->exited || process->out_closed) {
+    pl_process_wait_end(process, deadline_after(ENDING_MS));
     pl_text_say(&text, "it ");
     say_end(process, &text);
   }
