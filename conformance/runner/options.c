@@ -26,7 +26,7 @@ static const char help[] =
     "what to run\n"
     "  --corpus F             the compiled corpus\n"
     "  --select GLOB          only these: a glob over ids, a subtree "
-    "(loop/timers)\n"
+    "(loop/timeouts)\n"
     "                         or a rule id; may be given more than once\n"
     "  --exclude GLOB         not these\n"
     "  --shard K/N            the K-th of N parts, by hash of the id\n"
@@ -53,7 +53,7 @@ static const char help[] =
     "proves nothing or could not be made, 130 interrupted\n"
     "\n"
     "  conform --corpus corpus.jsonl --adapter 'node adapter.cjs'\n"
-    "  conform --corpus corpus.jsonl --provider libx.so --select loop/timers\n"
+    "  conform --corpus corpus.jsonl --provider libx.so --select loop/timeouts\n"
     "  conform --smoke --adapter ./my-adapter\n";
 
 const char *pl_options_help(void) {

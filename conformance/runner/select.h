@@ -26,7 +26,7 @@ struct pl_selection {
 bool pl_glob_matches(const char *glob, const char *text);
 
 /* Says whether a selector names a case: a glob over the full id, a subtree
- * (`loop`, `loop/timers`), or a rule's id. */
+ * (`loop`, `loop/timeouts`), or a rule's id. */
 bool pl_selector_matches(const char *selector, const struct pl_case *item);
 
 bool pl_selection_has(const struct pl_selection *selection,

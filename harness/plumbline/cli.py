@@ -44,7 +44,7 @@ _EPILOG = """\b
 Examples:
   plumbline run                      everything that is found here
   plumbline run node libuv           two implementations
-  plumbline run node --select loop/timers
+  plumbline run node --select loop/timeouts
   plumbline explain LOOP-CHECK-2
   plumbline runtimes add node@22 bun
 """

@@ -22,8 +22,8 @@ __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
-  plumbline explain loop/timers/interval-drifts    a case, by its full id
-  plumbline explain interval-drifts                or by its short one
+  plumbline explain loop/timeouts/two-intervals-take-turns
+  plumbline explain two-intervals-take-turns       or by its short id
   plumbline explain LOOP-CHECK-2                   a rule
   plumbline explain async.send                     an operation
   plumbline explain timers-after-poll              a trait

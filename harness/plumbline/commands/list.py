@@ -19,7 +19,7 @@ __all__ = ["command"]
 _EPILOG = """\b
 Examples:
   plumbline list                            every case
-  plumbline list cases --select loop/timers --level MUST
+  plumbline list cases --select loop/timeouts --level MUST
   plumbline list rules --area loop
   plumbline list operations --needs loop.timer
   plumbline list implementations

@@ -18,7 +18,7 @@ _EPILOG = """\b
 Examples:
   plumbline mutants                    every area that has mutants
   plumbline mutants loop
-  plumbline mutants loop --only timer-fires-early
+  plumbline mutants loop --only stop-is-sticky
   plumbline mutants loop --full        judged with every case of the area
 \b
 Exit status: 0 every mutant is killed by the cases it names, 1 not so,

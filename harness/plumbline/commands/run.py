@@ -26,7 +26,7 @@ _EPILOG = """\b
 Examples:
   plumbline run                                everything that is found
   plumbline run ref libuv node@12.8.1
-  plumbline run node --select loop/timers      a subtree
+  plumbline run node --select loop/timeouts    a subtree
   plumbline run node --select LOOP-CHECK-2     the cases of a rule
   plumbline run node --select '*immediate*' --repeat 20
   plumbline run --jobs 1                       one at a time

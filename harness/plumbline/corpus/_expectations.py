@@ -2,7 +2,7 @@
 """Reads the known failures, conformance/expectations/<implementation>.yaml.
 
     expectations:
-      - case: loop/timers/*          glob over full ids, a subtree or a rule
+      - case: loop/timeouts/*        glob over full ids, a subtree or a rule
         verdict: fail                or a list; fail when left out
         versions: ["12", "20.1"]     prefixes of the version; all when left out
         reason: why it differs
