@@ -307,6 +307,7 @@ void pl__run_watchers(struct pl_loop *loop,
 void pl__run_immediates(struct pl_loop *loop);          /* immediate.c */
 void pl__run_timers(struct pl_loop *loop);              /* timer.c */
 int pl__run_poll(struct pl_loop *loop, int timeout_ms); /* poll.c */
+void pl__run_woken(struct pl_loop *loop);               /* poll.c */
 void pl__run_asyncs(struct pl_loop *loop);              /* async.c */
 void pl__run_done(struct pl_loop *loop);                /* work.c */
 void pl__run_signals(struct pl_loop *loop);             /* signal.c */
@@ -341,6 +342,13 @@ void pl__stream_report(struct pl_stream *stream);
 static inline bool pl__woken(struct pl_loop *loop) {
   return atomic_load(&loop->sent) != NULL || atomic_load(&loop->done) != NULL ||
          !pl__list_empty(&loop->asyncs);
+}
+
+/* Nothing but a wake-up can be ready, and nobody waits for one. */
+static inline bool pl__poll_is_quiet(const struct pl_loop *loop,
+                                     int timeout_ms) {
+  return timeout_ms == 0 && loop->armed == 0 && !loop->picks &&
+         pl__list_empty(&loop->changes);
 }
 
 /* -- parts of the loop ---------------------------------------------------- */

@@ -245,30 +245,14 @@ static void serve_picked(struct pl_loop *loop, struct pl_ready *ready,
   }
 }
 
-static void run_woken(struct pl_loop *loop) {
-  if (!pl__woken(loop)) return;
+void pl__run_woken(struct pl_loop *loop) {
   pl__run_done(loop);
   pl__run_asyncs(loop);
 }
 
-/* Nothing but a wake-up can be ready, and nobody waits for one. */
-static bool is_quiet(const struct pl_loop *loop, int timeout_ms) {
-  return timeout_ms == 0 && loop->armed == 0 && !loop->picks &&
-         pl__list_empty(&loop->changes);
-}
-
-static int poll_descriptors(struct pl_loop *loop, int timeout_ms);
-
 int pl__run_poll(struct pl_loop *loop, int timeout_ms) {
-  loop->polls++;
-  if (!is_quiet(loop, timeout_ms)) return poll_descriptors(loop, timeout_ms);
-  pl__refresh_time(loop);
-  run_woken(loop);
-  return 0;
-}
-
-static int poll_descriptors(struct pl_loop *loop, int timeout_ms) {
   struct pl_ready ready[PL__READY];
+  loop->polls++;
   if (!pl__list_empty(&loop->changes)) tell_changes(loop);
   if (!pl__list_empty(&loop->deferred)) timeout_ms = 0;
   int count = wait_for_ready(loop, ready, timeout_ms);
@@ -277,7 +261,7 @@ static int poll_descriptors(struct pl_loop *loop, int timeout_ms) {
     serve_picked(loop, ready, count);
     return 0;
   }
-  run_woken(loop);
+  if (pl__woken(loop)) pl__run_woken(loop);
   for (int round = 0; count > 0; round++) {
     for (int i = 0; i < count; i++)
       report(loop, &ready[i]);

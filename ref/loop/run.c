@@ -69,6 +69,15 @@ static void run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
   if (!pl__list_empty(pl__watchers(loop, kind))) pl__run_watchers(loop, kind);
 }
 
+static int poll(struct pl_loop *loop, int timeout_ms) {
+  if (!pl__poll_is_quiet(loop, timeout_ms))
+    return pl__run_poll(loop, timeout_ms);
+  loop->polls++;
+  pl__refresh_time(loop);
+  if (pl__woken(loop)) pl__run_woken(loop);
+  return 0;
+}
+
 static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
   bool can_sleep = pl__list_empty(&loop->deferred) && !has_idle(loop);
   if (!pl__list_empty(&loop->deferred)) pl__run_deferred(loop);
@@ -76,7 +85,7 @@ static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
   run_watchers(loop, PL_OBJECT_PREPARE);
   bool may_wait =
       mode == PL_LOOP_DEFAULT || (mode == PL_LOOP_ONCE && can_sleep);
-  int error = pl__run_poll(loop, may_wait ? pl__poll_timeout(loop) : 0);
+  int error = poll(loop, may_wait ? pl__poll_timeout(loop) : 0);
   if (error != 0) return error;
   for (int i = 0; i < PL__PENDING_ROUNDS; i++) {
     if (pl__list_empty(&loop->deferred)) break;
