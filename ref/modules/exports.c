@@ -139,9 +139,12 @@ static enum outcome bare_target(struct hunt *hunt,
     pl__text_string(&parent, "package.json");
     if (parent.broken)
       job->error = PL_ENOMEM;
-    else
+    else {
+      job->parent = parent.bytes;
       found = pl__import_bare(job, place, name.bytes == NULL ? "" : name.bytes,
-                              name.length, parent.bytes);
+                              name.length);
+      job->parent = NULL;
+    }
     pl__text_free(&parent);
   }
   pl__text_free(&name);

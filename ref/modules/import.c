@@ -10,11 +10,10 @@
 #include "internal.h"
 
 static void not_found(struct pl__job *job, const char *what, const char *path,
-                      size_t length, const char *parent) {
+                      size_t length) {
   pl__fail(job, PL_CODE_ERR_MODULE_NOT_FOUND, "Cannot find ", what, " '",
-           pl__keep(job, path, length), "' imported from ",
-           parent == NULL ? "" : parent, NULL);
-  if (parent == NULL) pl__fail_after(job, "");
+           pl__keep(job, path, length), "' imported from ", NULL);
+  pl__fail_after(job, "");
 }
 
 /* The text in job->base as a URL into job->url. */
@@ -29,19 +28,22 @@ static void path_to_url(struct pl__job *job, const char *path, size_t length) {
 /* main, with extensions and as a directory, and the package's index. */
 static bool legacy_main(struct pl__job *job, const struct pl__package *package,
                         const char *dir, size_t dir_length,
-                        const struct pl_place *near, const char *parent) {
+                        const struct pl_place *near) {
   static const char *const after_main[] = {
       "", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"};
   static const char *const alone[] = {"/index.js", "/index.json",
                                       "/index.node"};
   bool has_main = package->main != NULL;
+  bool slash = has_main && pl__ends(package->main, package->main_length, "/");
   bool found = false;
   for (int i = has_main ? 0 : 7; i < 10 && !found && job->error == 0; i++) {
     pl__text_set(&job->base, dir, dir_length);
     if (i < 7) {
       pl__text_resolve(&job->base, package->main, package->main_length);
-      /* The root has a slash of its own. */
+      /* The root has a slash of its own. A slash at main's end stays. */
       if (job->base.length == 1 && i > 0) pl__text_clear(&job->base);
+      if (slash && i == 0) continue;
+      if (slash && i < 4) pl__text_byte(&job->base, '/');
     }
     pl__text_string(&job->base, i < 7 ? after_main[i] : alone[i - 7]);
     if (job->base.broken) job->error = PL_ENOMEM;
@@ -55,7 +57,7 @@ static bool legacy_main(struct pl__job *job, const struct pl__package *package,
   if (found)
     path_to_url(job, job->base.bytes, job->base.length);
   else
-    not_found(job, "package", dir, dir_length, parent);
+    not_found(job, "package", dir, dir_length);
   return found && job->error == 0;
 }
 
@@ -79,15 +81,13 @@ static size_t bare_name(const char *name, size_t length, bool *valid) {
 /* The target of a subpath in the package that lies in `dir`. */
 static bool in_package(struct pl__job *job, struct pl__node *node,
                        const char *dir, size_t dir_length, const char *subpath,
-                       size_t length, const struct pl_place *near,
-                       const char *parent) {
+                       size_t length, const struct pl_place *near) {
   const struct pl__package *package = pl__package(job, node);
   if (job->error != 0 || pl__fail_package(job, package, dir, dir_length))
     return false;
   if (package->exports.value != NULL)
     return pl__exports(job, package, dir, dir_length, subpath, length, true);
-  if (length == 1)
-    return legacy_main(job, package, dir, dir_length, near, parent);
+  if (length == 1) return legacy_main(job, package, dir, dir_length, near);
   pl__url_parse(job, dir, dir_length, subpath, length);
   return job->error == 0;
 }
@@ -95,33 +95,38 @@ static bool in_package(struct pl__job *job, struct pl__node *node,
 /* The package in the node_modules of a place, or of those above it. */
 static bool in_modules(struct pl__job *job, struct pl_place *place,
                        const char *name, size_t name_length,
-                       const char *subpath, size_t length, const char *parent) {
+                       const char *subpath, size_t length) {
   struct pl__text dir = {.memory = &job->resolver->memory};
   bool found = false, done = false;
-  for (struct pl_place *at = place; !done; at = at->up) {
+  /* The way up is as long as the name was before it was resolved. */
+  int steps = pl__ends(name, name_length, "/..")  ? 3
+              : pl__ends(name, name_length, "/.") ? 2
+                                                  : 1;
+  for (struct pl_place *at = place; !done;) {
     pl__text_set(&dir, at->text, at->length > 1 ? at->length : 0);
-    pl__text_string(&dir, "/node_modules/");
-    pl__text_add(&dir, name, name_length);
+    pl__text_string(&dir, "/node_modules");
+    /* "@s/.." is a valid name, and the URL it becomes part of is resolved. */
+    pl__text_resolve(&dir, name, name_length);
     if (dir.broken) job->error = PL_ENOMEM;
     if (job->error != 0) break;
     struct pl__spot spot = pl__spot(job, dir.bytes, dir.length, at);
     struct pl__node *node = pl__at(job, &spot, "");
     if (node != NULL && node->kind == PL_FS_DIRECTORY) {
-      found = in_package(job, node, dir.bytes, dir.length, subpath, length, at,
-                         parent);
+      found = in_package(job, node, dir.bytes, dir.length, subpath, length, at);
       done = true;
     } else if (at->up == at || job->error != 0) {
       break;
     }
+    for (int i = 0; i < steps; i++)
+      at = at->up;
   }
   pl__text_free(&dir);
-  if (!done && job->error == 0)
-    not_found(job, "package", name, name_length, parent);
+  if (!done && job->error == 0) not_found(job, "package", name, name_length);
   return found;
 }
 
 bool pl__import_bare(struct pl__job *job, struct pl_place *place,
-                     const char *name, size_t length, const char *parent) {
+                     const char *name, size_t length) {
   if (pl__is_core(job->resolver, name, length)) {
     job->is_core = true;
     struct pl__text url = {.memory = &job->resolver->memory};
@@ -141,9 +146,8 @@ bool pl__import_bare(struct pl__job *job, struct pl_place *place,
   if (!valid) {
     pl__fail(job, PL_CODE_ERR_INVALID_MODULE_SPECIFIER, "Invalid module \"",
              pl__keep(job, name, length),
-             "\" is not a valid package name imported from ",
-             parent == NULL ? "" : parent, NULL);
-    if (parent == NULL) pl__fail_after(job, "");
+             "\" is not a valid package name imported from ", NULL);
+    pl__fail_after(job, "");
     return false;
   }
   struct pl__text subpath = {.memory = &job->resolver->memory};
@@ -161,8 +165,7 @@ bool pl__import_bare(struct pl__job *job, struct pl_place *place,
     found = pl__exports(job, scope, at->text, at->length, subpath.bytes,
                         subpath.length, true);
   else
-    found = in_modules(job, place, name, size, subpath.bytes, subpath.length,
-                       parent);
+    found = in_modules(job, place, name, size, subpath.bytes, subpath.length);
   pl__text_free(&subpath);
   return found;
 }
@@ -203,7 +206,7 @@ static void finish_url(struct pl__job *job) {
   struct pl__node *node = slash ? &job->resolver->root : pl__at(job, &spot, "");
   if (job->error != 0) return;
   if (node == NULL) {
-    not_found(job, "module", path->bytes, path->length, NULL);
+    not_found(job, "module", path->bytes, path->length);
     return;
   }
   if (node->kind == PL_FS_DIRECTORY) {
@@ -284,7 +287,7 @@ void pl__import(struct pl__job *job) {
     finish_absolute(job, request, length, scheme);
     return;
   } else {
-    found = pl__import_bare(job, job->place, request, length, NULL);
+    found = pl__import_bare(job, job->place, request, length);
   }
   if (!found || job->error != 0 || job->is_core) return;
   finish_url(job);

@@ -44,7 +44,7 @@ struct pl__slot {
 struct pl__dir {
   const char *path; /* real, NUL-terminated */
   uint32_t length;
-  uint32_t asked; /* names asked for since the last listing */
+  uint32_t asked; /* questions about it, up to list_after */
   uint32_t count, capacity;
   struct pl__slot *slots; /* of the memory, not of an arena */
   bool complete;          /* a name that is not here does not exist */
@@ -152,8 +152,9 @@ struct pl_resolver {
   struct pl_fs *fs;
   bool preserve_symlinks;
   int node;
-  uint32_t list_after, young;
-  const char **core, **core_only; /* sorted; those that need "node:" */
+  uint32_t list_after;
+  uint32_t dirs_asked, dirs_worth; /* see must_list() */
+  const char **core, **core_only;  /* sorted; those that need "node:" */
   size_t core_count, core_only_count;
   const char **conditions; /* the user's */
   size_t condition_count;
@@ -187,6 +188,7 @@ struct pl__job {
   pl_explain_fn *tell;
   void *tell_arg;
   const char *reason; /* why the last look failed, when told */
+  const char *parent; /* who messages name instead of the module that asks */
   struct pl__text base, spare;
   struct pl__text url; /* "/encoded/path?query#fragment" */
   size_t url_path;     /* length of its path */
@@ -282,10 +284,9 @@ const char *pl__keep(struct pl__job *job, const char *bytes, size_t length);
 
 void pl__require(struct pl__job *job);
 void pl__import(struct pl__job *job);
-/* Node's packageResolve() from a place, "imported from" `parent`'s text when
- * that is not NULL: as pl__exports(). */
+/* Node's packageResolve() from a place: as pl__exports(). */
 bool pl__import_bare(struct pl__job *job, struct pl_place *place,
-                     const char *name, size_t length, const char *parent);
+                     const char *name, size_t length);
 
 /* The real node at a spot, `ext` appended; NULL: none. A name that holds a NUL
  * byte is asked about up to it, as Node's own stat does. */

@@ -70,27 +70,45 @@ static bool next(struct scan *scan) {
 }
 
 /*
- * Passes the value whose first token is the present one, as On-Demand does: it
- * counts brackets of either kind alike, and what begins with a mark, or with a
- * string that a colon follows, it takes for the inside of an object.
+ * On-Demand passes what nobody asks for by counting brackets of either kind
+ * alike, and looks only at the first token: `depth` levels are open for it, and
+ * a mark or a key there closes none, while a scalar closes one.
  */
-static bool pass(struct scan *scan) {
+static bool pass_from(struct scan *scan, size_t depth) {
   char first = scan->token[0];
-  if (first == '}' || first == ']') return true;
+  bool closes = first == '}' || first == ']' || !is_structure(first);
   if (first == '"') {
     struct scan ahead = *scan;
-    if (!next(&ahead) || ahead.token[0] != ':') return true;
-    *scan = ahead;
-  } else if (!is_structure(first)) {
-    return true;
+    if (next(&ahead) && ahead.token[0] == ':') {
+      *scan = ahead;
+      closes = false;
+    }
   }
-  for (size_t depth = 1; next(scan);) {
+  if (closes) depth--;
+  while (depth > 0 && next(scan)) {
     char mark = scan->token[0];
     if (mark == '{' || mark == '[') depth++;
     if (mark == '}' || mark == ']') depth--;
-    if (depth == 0) return true;
   }
-  return false;
+  return depth == 0;
+}
+
+/* Passes the value whose first token is the present one. */
+static bool pass(struct scan *scan) {
+  return pass_from(scan, 1);
+}
+
+/* The same for an object or an array whose text is wanted: its beginning is
+ * looked at a little closer. */
+static bool pass_raw(struct scan *scan) {
+  char mark = scan->token[0];
+  if (!next(scan)) return false;
+  char first = scan->token[0];
+  if (first == (mark == '{' ? '}' : ']')) return true;
+  if (mark == '[') return pass_from(scan, 2);
+  if (first != '"') return pass_from(scan, 1);
+  if (!next(scan) || scan->token[0] != ':' || !next(scan)) return false;
+  return pass_from(scan, 2);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -139,11 +157,6 @@ static const struct pl__value *new_string(struct reading *reading) {
   return value;
 }
 
-static bool is_scalar_start(char byte) {
-  return byte == 't' || byte == 'f' || byte == 'n' || byte == '-' ||
-         (byte >= '0' && byte <= '9');
-}
-
 /* exports or imports: text of an object or an array, or a string value. */
 static bool read_field(struct reading *reading, struct scan *scan,
                        const struct pl__value **string, const char **raw,
@@ -151,7 +164,7 @@ static bool read_field(struct reading *reading, struct scan *scan,
   char mark = scan->token[0];
   if (mark == '{' || mark == '[') {
     const char *start = scan->token;
-    if (!pass(scan)) return false;
+    if (!pass_raw(scan)) return false;
     *raw = start;
     *length = (size_t)(scan->token + scan->size - start);
     *string = NULL;
@@ -170,7 +183,7 @@ static bool read_field(struct reading *reading, struct scan *scan,
     }
     return reading->job->error == 0;
   }
-  return is_scalar_start(mark);
+  return pass(scan);
 }
 
 static bool read_member(struct reading *reading, const char *key, size_t size,
@@ -198,9 +211,7 @@ static bool read_member(struct reading *reading, const char *key, size_t size,
     return read_field(reading, scan, &package->imports.value, &reading->imports,
                       &reading->imports_length);
   } else if (pl__is(key, size, "\"scripts\"")) {
-    if (mark != '{' && mark != '[' && mark != '"' && !is_scalar_start(mark))
-      return false;
-    return pass(scan);
+    return mark == '{' ? pass_raw(scan) : pass(scan);
   } else {
     return pass(scan);
   }

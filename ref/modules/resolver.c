@@ -77,6 +77,11 @@ void pl__fail_missing(struct pl__job *job, const char *path, size_t length,
 }
 
 void pl__fail_after(struct pl__job *job, const char *after) {
+  if (job->parent != NULL && job->error == 0) {
+    const struct pl_resolution so_far = *job->resolution;
+    pl__fail(job, so_far.code, so_far.before, job->parent, after, NULL);
+    return;
+  }
   job->resolution->names_parent = true;
   job->resolution->after = after;
 }
@@ -562,8 +567,7 @@ int pl_resolver_create(const struct pl_resolver_config *config,
       .fs = config->fs,
       .node = config->node == 0 ? 22 : config->node,
       .preserve_symlinks = config->preserve_symlinks,
-      .list_after = config->list_after == 0 ? 4 : config->list_after,
-      .young = config->young == 0 ? 400 : config->young,
+      .list_after = config->list_after == 0 ? 8 : config->list_after,
       .root = {.name = "", .kind = PL_FS_DIRECTORY, .was = PL_FS_DIRECTORY}};
   resolver->keep.memory = &resolver->memory;
   resolver->tree.memory = &resolver->memory;

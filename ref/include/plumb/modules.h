@@ -231,10 +231,9 @@ struct pl_resolver_config {
   const char *const *paths;       /* NODE_PATH and its kin, absolute, last
                                      looked at; ended by NULL */
   bool preserve_symlinks;
-  /* Directories are listed at the `list_after`-th question about them while
-   * the resolver is young (fewer than `young` answers found out), and at the
-   * first later on. 0: 4 and 400. Never listed: list_after = UINT32_MAX. */
-  uint32_t list_after, young;
+  /* A directory is listed at the `list_after`-th question about it (8), or at
+   * once when most others came that far. UINT32_MAX: never. */
+  uint32_t list_after;
 };
 
 /* The core modules that a Node can require without "node:" (20 or 22), and,
