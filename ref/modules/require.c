@@ -525,8 +525,8 @@ void pl__require(struct pl__job *job) {
                   (length == 1 || request[1] == '.' || request[1] == '/');
   if (request[0] == '/')
     found = try_path(job, NULL, trailing, 0);
-  else if (relative && request[length > 1] == '.' && length > 2 &&
-           request[2] != '/' && job->place->real == NULL)
+  else if (relative && length > 2 && request[1] == '.' && request[2] != '/' &&
+           job->place->real == NULL)
     found = PL__NO; /* "..x" asks in a directory, and there is none */
   else if (relative)
     found = try_path(job, job->place, trailing, 0);
