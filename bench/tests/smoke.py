@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs plumb-bench briefly: every check passes, the JSON is as promised.
 
-No time is asserted. Usage: smoke.py PLUMB-BENCH WRONG.so EMPTY.so PROVIDER...
+No time is asserted. Usage: smoke.py PLUMB-BENCH WRONG.so EMPTY.so
+URING.so PROVIDER...
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 BENCH: str
 WRONG: str
 EMPTY: str
+URING: str  # the reference over io_uring, which may not be allowed
 PROVIDERS: list[str]
 
 
@@ -57,6 +59,15 @@ class Smoke(unittest.TestCase):
             self.assertIn(f"provider_{implementation}", document["context"])
             self.assertIn("loop/timers/fire/n:1000", paths)
             self.assertGreaterEqual(len(paths), 35)
+
+    def test_every_check_passes_over_io_uring(self) -> None:
+        done = run([URING], "--benchmark_format=json", "--no-syscalls", SMALL)
+        rows = results(done)["benchmarks"]
+        errors = {row.get("error_message") for row in rows}
+        if errors == {"loop_init() failed"}:
+            self.skipTest("io_uring is not to be had here")
+        self.assertEqual(errors, {None}, done.stdout)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_provider_s_allocations_are_counted(self) -> None:
         done = run(
@@ -140,5 +151,5 @@ class Smoke(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    BENCH, WRONG, EMPTY, *PROVIDERS = sys.argv[1:]
+    BENCH, WRONG, EMPTY, URING, *PROVIDERS = sys.argv[1:]
     unittest.main(argv=sys.argv[:1])

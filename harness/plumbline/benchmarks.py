@@ -37,6 +37,8 @@ class Measure:
     nanoseconds: float
     items_per_second: float | None
     error: str | None
+    real_nanoseconds: float = 0.0
+    syscalls: float | None = None
 
 
 def _listed(command: Sequence[str]) -> int:
@@ -54,9 +56,11 @@ def run_bench(
     pattern: str | None,
     min_time: float | None,
     progress: Progress,
+    flags: Sequence[str] = (),
 ) -> Path:
-    """Run the benchmarks of all providers into one JSON file."""
-    command = [str(places.bench)]
+    """Run the benchmarks of all providers into one JSON file; `flags` are
+    plumb-bench's own."""
+    command = [str(places.bench), *flags]
     for provider in providers:
         command += ["--provider", str(provider)]
     if pattern:
@@ -127,6 +131,8 @@ def _one(entry: dict[str, Any]) -> Measure:
                                                                 0.0))),
         items_per_second=entry.get("items_per_second"),
         error=entry.get("error_message"),
+        real_nanoseconds=float(entry.get("real_time", 0.0)),
+        syscalls=entry.get("syscalls"),
     )
 
 
@@ -143,7 +149,9 @@ def bench_table(measures: Sequence[Measure]) -> Table:
     who = list(dict.fromkeys(m.implementation for m in measures))
     by_key = {(m.name, m.implementation): m for m in measures}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("CPU time per item", no_wrap=True)
+    counted = any(m.syscalls is not None for m in measures)
+    also = ", system calls" if counted else ""
+    table.add_column(f"CPU time per item{also}", no_wrap=True)
     for one in who:
         table.add_column(one, justify="right", no_wrap=True)
     if len(who) > 1:
@@ -163,7 +171,15 @@ def _cell(measure: Measure | None, best: float, many: int) -> Text:
     if measure.error:
         return Text(measure.error, "bold red")
     fastest = many > 1 and measure.nanoseconds == best
-    return Text(_time(measure.nanoseconds), "green" if fastest else "")
+    text = Text(_time(measure.nanoseconds), "green" if fastest else "")
+    if measure.syscalls is not None:
+        text.append(f" {_count(measure.syscalls):>5}", "dim")
+    return text
+
+
+def _count(calls: float) -> str:
+    """System calls per operation."""
+    return f"{calls:.3g}" if calls >= 0.0005 else "0"
 
 
 def _ratio(found: Sequence[Measure | None]) -> list[Text]:
