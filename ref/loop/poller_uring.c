@@ -143,7 +143,7 @@ static int check_pollable(int fd) {
 
 static int ask(struct pl__uring *uring, int fd, uint64_t token) {
   struct io_uring_sqe *sqe = pl__uring_sqe(uring);
-  if (sqe == NULL) return PL_ENOMEM;
+  if (sqe == NULL) return PL_EAGAIN;
   io_uring_prep_poll_add(sqe, fd, (unsigned)mask_of(uring->fds[fd].wanted));
   pl__uring_begin(uring, sqe, fd, PL__URING_POLL, token);
   return 0;
@@ -162,8 +162,9 @@ static int uring_modify(struct pl_poller *self, int fd, unsigned armed,
   entry->wanted = (uint8_t)wanted;
   if (wanted == 0) return 0;
   error = ask(uring, fd, token);
-  if (error != 0) entry->wanted = (uint8_t)before;
-  return error;
+  if (error == 0) return 0;
+  entry->wanted = (uint8_t)before;
+  return PL_ENOMEM;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -171,14 +172,16 @@ static int uring_modify(struct pl_poller *self, int fd, unsigned armed,
 
 static int listen_for_wakes(struct pl__uring *uring) {
   struct io_uring_sqe *sqe = pl__uring_sqe(uring);
-  if (sqe == NULL) return PL_ENOMEM;
+  if (sqe == NULL) return PL_EAGAIN;
   io_uring_prep_poll_multishot(sqe, uring->eventfd, POLLIN);
   io_uring_sqe_set_data64(sqe, pl__uring_data(PL__URING_WAKE, 0, 0));
   uring->deaf = false;
   return 0;
 }
 
-/* Asks again for what has ended and is still wanted. */
+/* Asks again for what has ended and is still wanted. PL_EAGAIN: the kernel
+ * takes no more before completions have been taken; the rest is asked for then.
+ */
 static int ask_again(struct pl__uring *uring) {
   int error = uring->deaf ? listen_for_wakes(uring) : 0;
   pl__uring_take_back(uring);
@@ -267,8 +270,7 @@ static int uring_wait(struct pl_poller *self, struct pl_ready *ready,
   struct pl__uring *uring = (struct pl__uring *)self;
   int error = ask_again(uring);
   if (error == 0) error = enter(uring, timeout_ms);
-  /* Completions have to be taken before more can be asked for. */
-  if (error == PL_EAGAIN || error == -EBUSY) error = 0;
+  if (error == PL_EAGAIN || error == PL_EBUSY) error = 0;
   return error != 0 ? error : collect(uring, ready, capacity);
 }
 

@@ -101,7 +101,7 @@ void pl__uring_drop(struct pl__uring *uring, const struct io_uring_cqe *cqe) {
 
 static int ask(struct pl__uring *uring, int fd, uint64_t token) {
   struct io_uring_sqe *sqe = pl__uring_sqe(uring);
-  if (sqe == NULL) return PL_ENOMEM;
+  if (sqe == NULL) return PL_EAGAIN;
   io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = PL__GROUP;
