@@ -23,7 +23,8 @@ from plumbline.mutants._read import Mutant
 __all__ = ["Workshop"]
 
 _LIBRARY = "ref/libplumb-ref.so"
-# Arguments of a link that a mutant's library needs too.
+# Arguments of a link that a mutant's library needs too; libraries that the
+# build names by their absolute path come with them.
 _LINK = ("-l", "-L", "-pthread", "-fsanitize", "-Wl,--version-script")
 _DROP_WITH_VALUE = ("-MQ", "-MF", "-MT", "-o", "-c")
 
@@ -45,7 +46,8 @@ class Workshop:
         self._build = build.resolve()
         commands = self._commands()
         self._units = self._read_units(set(map(_output, commands)))
-        self._link = [w for w in commands[-1] if w.startswith(_LINK)]
+        self._link = [w for w in commands[-1] if w.startswith(_LINK)
+                      or (w.startswith("/") and ".so" in Path(w).suffixes)]
 
     def make(self, mutant: Mutant) -> Path:
         """Compile one mutant; gives its library. Safe in any thread."""
@@ -166,6 +168,13 @@ class Workshop:
                 place=mutant.place,
                 remedy="a mutant must be valid C",
             )
+
+
+def _links(word: str) -> bool:
+    """Does a mutant's library need this too, when it is linked?"""
+    path = Path(word)
+    shared = ".so" in path.suffixes and path.is_absolute()
+    return shared or word.startswith(_LINK)
 
 
 def _output(words: Sequence[str]) -> str:
