@@ -151,8 +151,13 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, Interrupted, click.Abort):
         _complain("interrupted")
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as ended:
         # The reader (`| head`) has seen enough; that is no error of ours.
+        # Click makes a status of its own of it.
+        if isinstance(ended, SystemExit) and not isinstance(
+            ended.__context__, BrokenPipeError
+        ):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except OSError as error:

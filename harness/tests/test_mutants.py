@@ -98,6 +98,21 @@ def _judge(places: Places, *mutants: Mutant, full: tuple[str, ...] = ()
     return judge_mutants(places, mutants, workshop, clean, full)
 
 
+def test_a_library_that_is_linked_by_its_path_is_linked_again(
+    places: Places,
+) -> None:
+    """As Meson links what pkg-config tells it."""
+    (libm,) = Path("/usr/lib").glob("*/libm.so.6")
+    ninja = places.build / "build.ninja"
+    ninja.write_text(ninja.read_text().replace("$in -lm", f"$in {libm}"))
+    made = Workshop(places.root / "ref", places.build).make(
+        _mutant("int six(void) {", "double cos(double);\n"
+                "double (*f)(double) = cos;\nint six(void) {"))
+    needed = subprocess.run(["readelf", "-d", str(made)], check=True,
+                            capture_output=True, text=True).stdout
+    assert "[libm.so.6]" in needed
+
+
 def test_a_mutant_that_answers_wrong_is_killed(places: Places) -> None:
     """By the case that it names."""
     (verdict,) = _judge(places, _mutant("return SIX", "return SIX + 1"))

@@ -141,7 +141,7 @@ static const struct {
      "['end']"},
     /* Left behind: handles, requests, queues; the next program sees none. */
     {"loop.work",
-     "[{'timer':{'id':'t','after':0,'repeat':1,'then':[{'log':'t'},"
+     "[{'timer':{'id':'t','after':0,'repeat':60000,'then':[{'log':'t'},"
      "{'work':{'block':20,'then':[{'log':'never'}]}},{'stop-loop':{}}]}},"
      "{'timer':{'id':'u','after':60000}},{'async':{'id':'a'}},"
      "{'poll':{'id':'p'}},{'signal':{'id':'s','signal':'SIGHUP'}},"
