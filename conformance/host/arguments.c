@@ -3,7 +3,7 @@
  * arguments.c: reads what an operation is given, key by key.
  *
  * Invariant: whatever is let through lies within the bounds that
- * schema/vocabulary.yaml gives, so that the interpreter converts and
+ * schema/vocabulary gives, so that the interpreter converts and
  * allocates without looking again.
  */
 #include "reader.h"

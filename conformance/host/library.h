@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* The capabilities of schema/vocabulary.yaml that this host can serve. */
+/* The capabilities of schema/vocabulary that this host can serve. */
 #define HOST_CAPABILITIES(X)                                                   \
   X(TIMEOUT, "loop.timeout")                                                   \
   X(IMMEDIATE, "loop.immediate")                                               \

@@ -45,7 +45,7 @@ class Places:
 
     @property
     def vocabulary(self) -> Path:
-        return self.root / "conformance" / "schema" / "vocabulary.yaml"
+        return self.root / "conformance" / "schema" / "vocabulary"
 
     @property
     def corpus(self) -> Path:

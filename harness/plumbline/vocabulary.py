@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""conformance/schema/vocabulary.yaml as `list` and `explain` show it."""
+"""The files of conformance/schema/vocabulary as `list` and `explain` show it."""
 
 from __future__ import annotations
 
@@ -46,33 +46,40 @@ def _texts(table: Any) -> dict[str, str]:
     return {str(k): " ".join(str(v).split()) for k, v in (table or {}).items()}
 
 
-def read_vocabulary(path: Path) -> Vocabulary:
-    """Read the file; CorpusError where it is not what the schema says."""
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-        operations = {
-            str(name): Operation(
-                name=str(name),
-                doc=" ".join(str(entry.get("doc", "")).split()),
-                capability=entry.get("capability"),
-                callback=bool(entry.get("callback")),
-                id=entry.get("id"),
-                args=entry.get("args") or {},
-            )
-            for name, entry in value["operations"].items()
-        }
-        return Vocabulary(
-            operations,
-            _texts(value.get("capabilities")),
-            _texts(value.get("traits")),
-            _texts(value.get("values")),
-        )
-    except OSError as error:
-        raise CorpusError(
-            f"cannot be read: {error.strerror}", place=str(path)
-        ) from error
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise CorpusError(
-            f"this is no vocabulary: {' '.join(str(error).split())}",
-            place=str(path),
-        ) from error
+def _operation(name: str, entry: Any) -> Operation:
+    return Operation(
+        name=name,
+        doc=" ".join(str(entry.get("doc", "")).split()),
+        capability=entry.get("capability"),
+        callback=bool(entry.get("callback")),
+        id=entry.get("id"),
+        args=entry.get("args") or {},
+    )
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """Read every file of `folder`; CorpusError where one is not what the
+    schema says."""
+    operations: dict[str, Operation] = {}
+    texts: dict[str, dict[str, str]] = {
+        "capabilities": {}, "traits": {}, "values": {}}
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise CorpusError("no vocabulary is there", place=str(folder))
+    for path in paths:
+        try:
+            value = yaml.safe_load(path.read_text(encoding="utf-8"))
+            for name, entry in (value.get("operations") or {}).items():
+                operations[str(name)] = _operation(str(name), entry)
+            for section, table in texts.items():
+                table.update(_texts(value.get(section)))
+        except OSError as error:
+            raise CorpusError(
+                f"cannot be read: {error.strerror}", place=str(path)
+            ) from error
+        except (yaml.YAMLError, AttributeError, TypeError) as error:
+            raise CorpusError(
+                f"this is no vocabulary: {' '.join(str(error).split())}",
+                place=str(path),
+            ) from error
+    return Vocabulary(operations, **texts)

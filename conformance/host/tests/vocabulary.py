@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host's table of operations says what schema/vocabulary.yaml says.
+"""The host's table of operations says what schema/vocabulary/loop.yaml says.
 
 Usage: vocabulary.py PLUMB-HOST PROVIDER.so VOCABULARY.yaml, with a provider
 that offers everything that the host can serve.

@@ -32,7 +32,7 @@ from plumbline.corpus._problems import Problems, did_you_mean, shown
 from plumbline.corpus._program import Facts, ProgramChecker
 from plumbline.corpus._rules import Rules
 from plumbline.corpus._schema import CASE_ID, Envelope
-from plumbline.corpus._vocabulary import VOCABULARY_FILE, Vocabulary
+from plumbline.corpus._vocabulary import VOCABULARY, Vocabulary
 from plumbline.corpus._yaml import Map, Seq, Value, line_of, read_yaml
 
 __all__ = ["Case", "CaseReader"]
@@ -464,7 +464,7 @@ class _OneCase:
                 self.add(self.name_line(case, key, name),
                          f"unknown {what} `{name}`", did_you_mean(
                              name, known, where=f"list it in "
-                             f"{VOCABULARY_FILE}"))
+                             f"{VOCABULARY}"))
 
     def name_line(self, case: Map, key: str, name: str) -> int:
         """The line where a name of a list or mapping stands."""

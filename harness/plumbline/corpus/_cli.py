@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_argument("--strict", action="store_true",
                       help="warnings are errors")
     pages = commands.add_parser("vocabulary", help="the pages that are made "
-                                "from vocabulary.yaml")
+                                "from the vocabulary")
     which = pages.add_mutually_exclusive_group(required=True)
     which.add_argument("--write", action="store_true", help="write them")
     which.add_argument("--check", action="store_true",

@@ -18,7 +18,7 @@ from plumbline.corpus._expectations import Expectation, read_expectations
 from plumbline.corpus._problems import Problems
 from plumbline.corpus._rules import Rules, read_rules
 from plumbline.corpus._vocabulary import (
-    VOCABULARY_FILE,
+    VOCABULARY,
     Vocabulary,
     read_vocabulary,
 )
@@ -116,9 +116,17 @@ class _Files:
                                   "`.yml`", "call it `.yaml`")
 
 
+def _vocabulary(files: _Files, problems: Problems) -> Vocabulary:
+    sources = files.of(VOCABULARY, ".yaml")
+    if not sources:
+        raise CorpusError("no vocabulary is there; it is a folder of .yaml "
+                          "files, one an area", place=VOCABULARY)
+    return read_vocabulary(sources, problems)
+
+
 def load_vocabulary(root: Path, problems: Problems) -> Vocabulary:
     """The vocabulary of a checkout."""
-    return read_vocabulary(_bytes(root, root / VOCABULARY_FILE), problems)
+    return _vocabulary(_Files(root, problems), problems)
 
 
 def load_rules(
@@ -152,7 +160,7 @@ def load(root: Path) -> Corpus:
 def _load(root: Path) -> Corpus:
     problems = Problems()
     files = _Files(root, problems)
-    vocabulary = read_vocabulary(files.read(root / VOCABULARY_FILE), problems)
+    vocabulary = _vocabulary(files, problems)
     rules = read_rules(files.of(SPEC, ".md"), vocabulary.traits, problems)
     reader = CaseReader(vocabulary, rules, problems)
     cases: list[Case] = []

@@ -14,7 +14,7 @@ PAGE_FILE = "conformance/spec/vocabulary.md"
 _HEAD = """\
 # The vocabulary of programs
 
-<!-- Made from conformance/schema/vocabulary.yaml by
+<!-- Made from conformance/schema/vocabulary by
      `python -m plumbline.corpus vocabulary --write`; do not edit. -->
 
 A program is a list of operations. An operation has one key, its name; below,

@@ -180,7 +180,7 @@ class _Reader:
         if trait and trait not in self.traits:
             self.add(draft.lines["Trait"], f"unknown trait `{trait}`",
                      did_you_mean(trait, self.traits, where="list it in "
-                                  "conformance/schema/vocabulary.yaml"))
+                                  "conformance/schema/vocabulary"))
         earlier = self.rules.by_id.get(draft.id)
         if earlier:
             self.add(draft.line, f"the rule {draft.id} stands already in "

@@ -367,7 +367,7 @@ def case_schema(vocabulary: Vocabulary) -> Schema:
     operations = vocabulary.operations
     frame = _frame(_BODY, {"$ref": "#/$defs/block"}, _TREE_ENTRY)
     frame["description"] = (
-        "Made from conformance/schema/vocabulary.yaml by `python -m "
+        "Made from conformance/schema/vocabulary by `python -m "
         "plumbline.corpus vocabulary --write`; do not edit."
     )
     frame["$defs"] = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The vocabulary of programs, as conformance/schema/vocabulary.yaml says it.
+"""The vocabulary of programs, as the files of conformance/schema/vocabulary say it.
 
 Everything that knows an operation knows it from here: the checks of a
 program, the case schema, the generated page and the JavaScript rendering.
@@ -12,20 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from plumbline.corpus._problems import Problems, did_you_mean, names, shown
 from plumbline.corpus._yaml import Map, Seq, Value, line_of, read_yaml
 
 __all__ = [
-    "VOCABULARY_FILE",
+    "VOCABULARY",
     "Named",
     "Operation",
     "Vocabulary",
     "read_vocabulary",
 ]
 
-VOCABULARY_FILE = "conformance/schema/vocabulary.yaml"
+VOCABULARY = "conformance/schema/vocabulary"
 
 IdMode = Literal["none", "optional", "required"]
 Isolation = Literal["shared", "process", "unless-handled"]
@@ -120,10 +120,14 @@ class Vocabulary:
 
 
 class _Reader:
-    def __init__(self, file: str, problems: Problems) -> None:
+    """Reads one file; `capabilities` are those of all files."""
+
+    def __init__(
+        self, file: str, problems: Problems, capabilities: Mapping[str, str]
+    ) -> None:
         self.file = file
         self.problems = problems
-        self.capabilities: dict[str, str] = {}
+        self.capabilities = capabilities
 
     def add(self, line: int, wrong: str, mend: str) -> None:
         self.problems.add(self.file, line, wrong, mend)
@@ -132,6 +136,8 @@ class _Reader:
         found = top.get(key)
         if isinstance(found, Map):
             return found
+        if key not in top:
+            return Map(top.line)
         self.add(top.line_at(key), f"`{key}` must be a mapping",
                  "from names to what they mean")
         return Map(top.line)
@@ -248,15 +254,12 @@ class _Reader:
                              "a schema must be a mapping", "write {…}")
 
 
-def read_vocabulary(
-    data: bytes, problems: Problems, file: str = VOCABULARY_FILE
-) -> Vocabulary:
-    """The vocabulary in `data`; what is wrong goes to `problems`."""
-    reader = _Reader(file, problems)
-    top = read_yaml(data, file, problems)
+def _top(data: bytes, reader: _Reader) -> Map:
+    """The mapping that a file is; what is wrong with its frame is told."""
+    top = read_yaml(data, reader.file, reader.problems)
     if not isinstance(top, Map):
-        problems.add(file, 1, "the vocabulary must be a mapping",
-                     f"with the keys {names(sorted(_TOP_KEYS))}")
+        reader.add(1, "the vocabulary must be a mapping",
+                   f"with the keys {names(sorted(_TOP_KEYS))}")
         top = Map(1)
     for key in top:
         if key not in _TOP_KEYS:
@@ -266,17 +269,51 @@ def read_vocabulary(
     if version != 1:
         reader.add(top.line_at("version"), f"version {shown(version)} is not "
                    "known here", "write `version: 1`")
-    reader.capabilities = reader.texts(top, "capabilities")
-    section = reader.section(top, "operations")
-    operations = {
-        name: operation
-        for name, raw in section.items()
-        if (operation := reader.operation(name, raw, section.line_at(name)))
-    }
+    return top
+
+
+_Entry = TypeVar("_Entry")
+
+
+def _join(
+    whole: dict[str, _Entry], part: Mapping[str, _Entry], key: str, top: Map,
+    reader: _Reader,
+) -> None:
+    """Adds a file's section to what the files before it have."""
+    for name, entry in part.items():
+        if name in whole:
+            reader.add(reader.section(top, key).line_at(name),
+                       f"`{name}` stands already in another file",
+                       f"say what it means in one file of {VOCABULARY}/")
+        whole[name] = entry
+
+
+def read_vocabulary(
+    sources: Mapping[str, bytes], problems: Problems
+) -> Vocabulary:
+    """The vocabulary in these files, by their names; what is wrong goes to
+    `problems`."""
+    capabilities: dict[str, str] = {}
+    traits: dict[str, str] = {}
+    values: dict[str, Named] = {}
+    operations: dict[str, Operation] = {}
+    read: list[tuple[Map, _Reader]] = []
+    for file, data in sources.items():
+        reader = _Reader(file, problems, capabilities)
+        top = _top(data, reader)
+        read.append((top, reader))
+        _join(capabilities, reader.texts(top, "capabilities"),
+              "capabilities", top, reader)
+    for top, reader in read:
+        section = reader.section(top, "operations")
+        _join(traits, reader.texts(top, "traits"), "traits", top, reader)
+        _join(values, reader.values(top), "values", top, reader)
+        _join(operations, {
+            name: operation
+            for name, raw in section.items()
+            if (operation := reader.operation(
+                name, raw, section.line_at(name)))
+        }, "operations", top, reader)
     return Vocabulary(
-        version=1,
-        capabilities=reader.capabilities,
-        traits=reader.texts(top, "traits"),
-        values=reader.values(top),
-        operations=operations,
-    )
+        version=1, capabilities=capabilities, traits=traits, values=values,
+        operations=operations)

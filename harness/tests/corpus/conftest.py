@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "harness"))
 
 from plumbline.corpus._cases import Case, CaseReader  # noqa: E402
+from plumbline.corpus._corpus import load_vocabulary  # noqa: E402
 from plumbline.corpus._problems import Problems  # noqa: E402
 from plumbline.corpus._rules import Rules, read_rules  # noqa: E402
 from plumbline.corpus._vocabulary import (  # noqa: E402
-    VOCABULARY_FILE,
+    VOCABULARY,
     Vocabulary,
-    read_vocabulary,
 )
 
 SPEC = b"""\
@@ -48,8 +48,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def vocabulary() -> Vocabulary:
     problems = Problems()
-    data = (ROOT / VOCABULARY_FILE).read_bytes()
-    result = read_vocabulary(data, problems)
+    result = load_vocabulary(ROOT, problems)
     assert problems.found == []
     return result
 
@@ -105,6 +104,5 @@ def small(tmp_path: Path) -> Path:
     checkout = tmp_path / "small checkout"
     conformance = checkout / "conformance"
     shutil.copytree(DATA / "small", conformance)
-    (conformance / "schema").mkdir()
-    shutil.copy(ROOT / VOCABULARY_FILE, conformance / "schema")
+    shutil.copytree(ROOT / VOCABULARY, checkout / VOCABULARY)
     return checkout

@@ -198,7 +198,8 @@ def test_the_depfile_names_files_folders_and_the_compiler(
                  base / "cases" / "loop" / "check.yaml",
                  base / "spec" / "loop.md", base / "expectations",
                  base / "expectations" / "node.yaml",
-                 base / "schema" / "vocabulary.yaml"):
+                 base / "schema" / "vocabulary",
+                 base / "schema" / "vocabulary" / "loop.yaml"):
         assert str(path) in named
     assert any(name.endswith("corpus/_cases.py") for name in named)
     assert all(Path(name).exists() for name in named)
@@ -216,8 +217,8 @@ def test_what_cannot_be_read_or_written_is_told(
     assert told == [
         f"{tmp_path}/file/out/corpus.jsonl: cannot be written: Not a "
         "directory",
-        "conformance/schema/vocabulary.yaml: cannot be read: No such file "
-        "or directory",
+        "conformance/schema/vocabulary: no vocabulary is there; it is a "
+        "folder of .yaml files, one an area",
     ]
 
 

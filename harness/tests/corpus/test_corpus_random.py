@@ -40,7 +40,7 @@ def check(text: str | bytes, vocabulary: Vocabulary, rules: Rules) -> None:
     cases = CaseReader(vocabulary, rules, problems).read("f", data, "loop")
     read_expectations({"f": data}, cases, problems)
     read_rules({"f.md": data}, {}, problems)
-    read_vocabulary(data, problems, "f")
+    read_vocabulary({"f": data}, problems)
     lines = data.count(b"\n") + data.count(b"\r") + 2
     for problem in problems.found:
         assert 1 <= problem.line <= lines + 10, str(problem)

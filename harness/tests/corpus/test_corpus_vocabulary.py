@@ -21,7 +21,7 @@ from plumbline.corpus._vocabulary import Vocabulary, read_vocabulary
 
 def test_the_generated_pages_are_current(root: Path) -> None:
     """conformance/spec/vocabulary.md and schema/case.schema.json say what
-    vocabulary.yaml says; else run `vocabulary --write`."""
+    the vocabulary says; else run `vocabulary --write`."""
     assert main(["vocabulary", "--check", "--root", str(root)]) == 0
 
 
@@ -70,8 +70,21 @@ def test_a_wrong_vocabulary_is_told_with_its_line(
 ) -> None:
     """Nothing in it is silently ignored."""
     problems = Problems()
-    read_vocabulary(text.encode(), problems, "v.yaml")
+    read_vocabulary({"v.yaml": text.encode()}, problems)
     assert told in [str(p) for p in problems.of("error")]
+
+
+def test_a_name_stands_in_one_file() -> None:
+    """And a file may use a capability that another one has."""
+    one = b"version: 1\ncapabilities: {a.b: x}\ntraits: {t: x}\n"
+    two = (b"version: 1\noperations: {o: {doc: x, capability: a.b}}\n"
+           b"traits: {t: y}\n")
+    problems = Problems()
+    found = read_vocabulary({"two.yaml": two, "one.yaml": one}, problems)
+    assert found.operations["o"].capability == "a.b"
+    assert [str(p) for p in problems.of("error")] == [
+        "one.yaml:3: `t` stands already in another file; say what it means "
+        "in one file of conformance/schema/vocabulary/"]
 
 
 # Case texts on which the schema and the checks must agree: title, the

@@ -12,13 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from plumbline.corpus._corpus import load_vocabulary
 from plumbline.corpus._problems import Problems
 from plumbline.corpus._program import ProgramChecker
-from plumbline.corpus._vocabulary import (
-    VOCABULARY_FILE,
-    Vocabulary,
-    read_vocabulary,
-)
+from plumbline.corpus._vocabulary import Vocabulary
 from plumbline.corpus._yaml import Map, Seq, read_yaml
 from plumbline.errors import UsageError
 from plumbline.fuzz import Language, languages_of, programs_of
@@ -52,7 +49,7 @@ relaxed = settings(max_examples=40, deadline=None, database=None,
 @pytest.fixture(scope="module")
 def vocabulary() -> Vocabulary:
     problems = Problems()
-    result = read_vocabulary((ROOT / VOCABULARY_FILE).read_bytes(), problems)
+    result = load_vocabulary(ROOT, problems)
     assert problems.found == []
     return result
 

@@ -21,9 +21,9 @@ import pytest
 
 from plumbline.cli import main
 from plumbline.corpus._cases import Case, CaseReader
+from plumbline.corpus._corpus import load_vocabulary
 from plumbline.corpus._problems import Problems
 from plumbline.corpus._rules import read_rules
-from plumbline.corpus._vocabulary import VOCABULARY_FILE, read_vocabulary
 from plumbline.errors import RunError, UsageError
 from plumbline.fuzz import (
     Checker,
@@ -80,8 +80,7 @@ def searches(tmp_path: Path, explorer: Path) -> Iterator[MakeSearch]:
 def compiled(text: str) -> list[Case]:
     """The cases of a file, by the corpus's own reader and rules."""
     problems = Problems()
-    vocabulary = read_vocabulary((ROOT / VOCABULARY_FILE).read_bytes(),
-                                 problems)
+    vocabulary = load_vocabulary(ROOT, problems)
     spec = (ROOT / "conformance/spec/loop.md").read_bytes()
     rules = read_rules({"loop.md": spec}, vocabulary.traits, problems)
     cases = CaseReader(vocabulary, rules, problems).read(

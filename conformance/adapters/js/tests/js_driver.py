@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[4]
 ADAPTER = ROOT / "conformance" / "adapters" / "js" / "adapter.cjs"
-VOCABULARY = ROOT / "conformance" / "schema" / "vocabulary.yaml"
+VOCABULARY = ROOT / "conformance" / "schema" / "vocabulary"
 
 #: The runtimes that the tests want: a name, what its version starts with.
 WANTED = {

@@ -41,7 +41,7 @@ def adapter(runtime: Runtime) -> Iterator[Adapter]:
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    loaded = yaml.safe_load(VOCABULARY.read_text())
+    loaded = yaml.safe_load((VOCABULARY / "loop.yaml").read_text())
     assert isinstance(loaded, dict)
     return loaded
 

@@ -27,7 +27,7 @@ def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
 
 @cache
 def operations() -> dict[str, dict[str, Any]]:
-    loaded = yaml.safe_load(VOCABULARY.read_text())["operations"]
+    loaded = yaml.safe_load((VOCABULARY / "modules.yaml").read_text())["operations"]
     return {name: known for name, known in loaded.items()
             if str(known.get("capability", "")).startswith("modules.")}
 
