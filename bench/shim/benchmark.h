@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,6 +32,25 @@ struct bench_counter {
   const char *name; /* a literal */
   double value;
 };
+
+/* What a pause is told in. */
+enum bench_clock {
+  BENCH_WALL,    /* nanoseconds */
+  BENCH_LOGICAL, /* units of work: the same on every machine */
+};
+
+/* Where a benchmark puts its pauses: one stop of the world, or how late
+ * something came, each with when it began. */
+struct bench_pauses;
+
+/* Hands over one pause of the batch. begin, length: on `clock`; begin counts
+ * from the start of the batch. Pauses come in the order of their begins. */
+void bench_pause(struct bench_pauses *pauses, enum bench_clock clock,
+                 int64_t begin, int64_t length);
+/* How long the batch was on `clock`: without it there are percentiles, but no
+ * mutator utilization. */
+void bench_span(struct bench_pauses *pauses, enum bench_clock clock,
+                int64_t span);
 
 /*
  * A benchmark. Functions that return text return NULL, or a literal that says
@@ -60,12 +80,30 @@ struct bench {
   /* After check(), about the same batch: writes at most BENCH_COUNTERS and
    * returns how many. The last batch's are reported. */
   size_t (*counters)(void *state, struct bench_counter *counters);
+  /* After counters(), about the same batch: hands over its pauses. Asked for
+   * under a plan only. */
+  void (*pauses)(void *state, struct bench_pauses *pauses);
   const char *(*teardown)(void *state);
 };
 
-/* Reads google-benchmark's own flags and takes them out of argv. Returns 0,
- * or -1 when something is left that nobody knows (said on stderr). */
-int bench_initialize(int *argc, char **argv);
+/*
+ * How often to measure, where that is not left to google-benchmark: `samples`
+ * times `batches` batches, whatever they take, so that both sides of a
+ * comparison do the same work.
+ */
+struct bench_plan {
+  uint64_t samples;
+  uint64_t batches;
+  double extra; /* this share of each batch's CPU time is wasted on top of it,
+                   measured: what a gate must notice */
+  FILE *raw;    /* each benchmark writes two lines of JSON: that it begins, and
+                   its samples */
+};
+
+/* Reads google-benchmark's own flags and takes them out of argv; `planned`:
+ * every benchmark has a plan. Returns 0, or -1 when something is left that
+ * nobody knows (said on stderr). */
+int bench_initialize(int *argc, char **argv, bool planned);
 /* Adds a line to the context that results carry. Keys are unique. */
 void bench_context(const char *key, const char *value);
 /* Writes the name of `bench` for its value number `index`,
@@ -80,12 +118,15 @@ bool bench_supports(const struct bench *bench, size_t index,
  * under its name and /impl:IMPL; benchmarks run in the order of registration.
  * traced: the command that runs this one with bench_run_traced(), its words
  * NULL-terminated: its system calls are counted; NULL: they are not.
+ * plan: how often to measure; NULL: google-benchmark decides.
  * Ownership: borrows everything but `impl` until bench_run() returned.
  */
 void bench_register(const struct bench *bench, size_t index, const char *impl,
-                    const void *subject, char *const *traced);
-/* Runs two batches, the second one with the mark of trace.h on. Returns NULL,
- * or a literal that says what went wrong. */
+                    const void *subject, char *const *traced,
+                    const struct bench_plan *plan);
+/* Runs two batches, the second one with the mark of trace.h on and through
+ * bench_measured(), whose instructions a simulator can count. Returns NULL, or
+ * a literal that says what went wrong. */
 const char *bench_run_traced(const struct bench *bench, size_t index,
                              const void *subject);
 /* How many values a benchmark has: 1 for one without a parameter. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// shim.cc: the only C++ of the project: descriptors become google-benchmark's
-// benchmarks.
+// shim.cc: descriptors become google-benchmark's benchmarks.
 //
 // Invariant: between ResumeTiming() and PauseTiming() there is one call of
-// run() and nothing else.
+// run() and nothing else (but the waste that a plan asks for).
 #include "benchmark.h"
+#include "raw.h"
 #include "trace.h"
 
 #include <algorithm>
@@ -39,6 +39,23 @@ double reading_ns() {
   return least;
 }
 
+double real_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 +
+         static_cast<double>(now.tv_nsec);
+}
+
+// Wastes CPU time: this share of what was used since `started`.
+void waste(double started, double share) {
+  const double used = process_cpu_ns() - started - reading_ns();
+  const double end = started + used * (1 + share) - reading_ns();
+  while (process_cpu_ns() < end) {
+  }
+}
+
+const char *const went_backwards = "the clock went backwards";
+
 int64_t value_of(const struct bench &bench, size_t index) {
   return bench.parameter ? bench.values[index] : 0;
 }
@@ -70,48 +87,97 @@ private:
 class Measurement {
 public:
   Measurement(const struct bench &bench, const void *subject, int64_t value,
-              double syscalls)
-      : bench_(bench), subject_(subject), value_(value), syscalls_(syscalls) {
+              double syscalls, const struct bench_plan *plan)
+      : bench_(bench), subject_(subject), value_(value), syscalls_(syscalls),
+        plan_(plan), raw_(plan ? plan->samples : 0) {
   }
 
-  void run(benchmark::State &state) {
+  // Returns NULL or the error.
+  const char *run(benchmark::State &state) {
     if (bench_.setup) {
       const char *error = bench_.setup(&data_, subject_, value_);
       if (error) return fail(state, error);
     }
-    const char *error = measure(state);
+    const char *error = plan_ ? follow_plan(state) : measure(state);
     if (!error) report(state);
     const char *late = bench_.teardown ? bench_.teardown(data_) : nullptr;
-    if (error || late) fail(state, error ? error : late);
+    return error || late ? fail(state, error ? error : late) : nullptr;
+  }
+
+  void write_raw(const char *name, const char *error) const {
+    raw_.write(plan_->raw, name, bench_, bench_.operations(value_),
+               plan_->batches, counters_, count_, allocations_, syscalls_,
+               error);
   }
 
 private:
+  // As many batches as google-benchmark wants.
   const char *measure(benchmark::State &state) {
-    const uint64_t operations = bench_.operations(value_);
-    const char *error = reset();
-    if (error) return error;
-    double started = process_cpu_ns();
-    int64_t allocated = bench_allocations();
-    while (state.KeepRunningBatch(
-        static_cast<benchmark::IterationCount>(operations))) {
-      bench_.run(data_);
-      state.PauseTiming();
-      cpu_ns_ += std::max(0.0, process_cpu_ns() - started - reading_ns());
-      allocations_ = bench_allocations() - allocated;
-      done_ += operations;
-      error = bench_.check ? bench_.check(data_) : nullptr;
-      if (bench_.counters) count_ = bench_.counters(data_, counters_);
-      if (!error) error = reset();
-      if (error) break;
-      started = process_cpu_ns();
-      allocated = bench_allocations();
-      state.ResumeTiming();
+    const char *error = begin();
+    while (!error && state.KeepRunningBatch(iterations(1))) {
+      error = batch(state);
+      if (!error) error = begin();
+      if (!error) state.ResumeTiming();
     }
     return error;
   }
 
-  const char *reset() const {
-    return bench_.reset ? bench_.reset(data_) : nullptr;
+  // As many as the plan says, all of them in what google-benchmark takes for
+  // one batch.
+  const char *follow_plan(benchmark::State &state) {
+    const uint64_t batches = plan_->samples * plan_->batches;
+    const char *error = begin();
+    while (!error && state.KeepRunningBatch(iterations(batches)))
+      for (uint64_t i = 1; i <= batches && !error; i++) {
+        error = batch(state);
+        if (!error) keep(i % plan_->batches == 0);
+        if (!error) error = begin();
+        if (!error) state.ResumeTiming();
+      }
+    return error;
+  }
+
+  // Keeps what the batch gave; `last`: the sample is full.
+  void keep(bool last) {
+    if (bench_.pauses) {
+      bench_.pauses(data_, raw_.pauses());
+      raw_.end_batch();
+    }
+    if (!last) return;
+    raw_.add_sample(cpu_ns_ - cpu_before_, real_ns_ - real_before_);
+    cpu_before_ = cpu_ns_;
+    real_before_ = real_ns_;
+  }
+
+  benchmark::IterationCount iterations(uint64_t batches) const {
+    return static_cast<benchmark::IterationCount>(bench_.operations(value_) *
+                                                  batches);
+  }
+
+  const char *begin() {
+    const char *error = bench_.reset ? bench_.reset(data_) : nullptr;
+    allocated_ = bench_allocations();
+    real_started_ = real_ns();
+    started_ = process_cpu_ns();
+    return error;
+  }
+
+  // One batch, begun; google-benchmark's clock runs when it is called, and is
+  // stopped when it returns.
+  const char *batch(benchmark::State &state) {
+    bench_.run(data_);
+    if (plan_ && plan_->extra > 0) waste(started_, plan_->extra);
+    const double cpu = process_cpu_ns() - started_;
+    const double real = real_ns() - real_started_;
+    state.PauseTiming();
+    allocations_ = bench_allocations() - allocated_;
+    if (cpu < 0 || real < 0) return went_backwards;
+    cpu_ns_ += std::max(0.0, cpu - reading_ns());
+    real_ns_ += real;
+    done_ += bench_.operations(value_);
+    const char *error = bench_.check ? bench_.check(data_) : nullptr;
+    if (bench_.counters) count_ = bench_.counters(data_, counters_);
+    return error;
   }
 
   // CPU time of all threads, per operation: google-benchmark's cpu_time is
@@ -129,27 +195,49 @@ private:
     state.SetItemsProcessed(static_cast<int64_t>(done_));
   }
 
-  static void fail(benchmark::State &state, const char *error) {
+  static const char *fail(benchmark::State &state, const char *error) {
     failures++;
     state.SkipWithError(error);
+    return error;
   }
 
   const struct bench &bench_;
   const void *subject_;
   const int64_t value_;
   const double syscalls_; // per operation; negative: not counted
+  const struct bench_plan *const plan_;
+  Raw raw_;
   void *data_ = nullptr;
   struct bench_counter counters_[BENCH_COUNTERS]; // of the last batch
   size_t count_ = 0;
   int64_t allocations_ = 0; // of the last batch
+  int64_t allocated_ = 0;   // when the batch began
+  double started_ = 0;
+  double real_started_ = 0;
   double cpu_ns_ = 0;
+  double real_ns_ = 0;
+  double cpu_before_ = 0; // this sample
+  double real_before_ = 0;
   uint64_t done_ = 0;
 };
 
 } // namespace
 
-int bench_initialize(int *argc, char **argv) {
+extern "C" void bench_measured(void (*run)(void *), void *state) {
+  run(state);
+  // What is behind the call keeps it from becoming a jump, which would leave
+  // this function before the work begins.
+  asm volatile("" ::: "memory");
+}
+
+int bench_initialize(int *argc, char **argv, bool planned) {
   benchmark::Initialize(argc, argv);
+  if (planned) { // the first batch is long enough, whatever the flags say
+    char shortest[] = "--benchmark_min_time=0.000000001";
+    char *words[] = {argv[0], shortest, nullptr};
+    int count = 2;
+    benchmark::Initialize(&count, words);
+  }
   return benchmark::ReportUnrecognizedArguments(*argc, argv) ? -1 : 0;
 }
 
@@ -174,16 +262,21 @@ bool bench_supports(const struct bench *bench, size_t index,
 }
 
 void bench_register(const struct bench *bench, size_t index, const char *impl,
-                    const void *subject, char *const *traced) {
+                    const void *subject, char *const *traced,
+                    const struct bench_plan *plan) {
   const int64_t value = value_of(*bench, index);
   char name[256];
   bench_name(bench, index, name, sizeof name);
   auto syscalls = std::make_shared<Syscalls>(traced, bench->operations(value));
+  const std::string full = std::string(name) + "/impl:" + impl;
   benchmark::RegisterBenchmark(
-      (std::string(name) + "/impl:" + impl).c_str(),
-      [bench, subject, value, syscalls](benchmark::State &state) {
-        Measurement(*bench, subject, value, syscalls->per_operation())
-            .run(state);
+      full.c_str(),
+      [bench, subject, value, syscalls, plan, full](benchmark::State &state) {
+        if (plan) Raw::write_begin(plan->raw, full.c_str());
+        Measurement measurement(*bench, subject, value,
+                                syscalls->per_operation(), plan);
+        const char *error = measurement.run(state);
+        if (plan) measurement.write_raw(full.c_str(), error);
       });
 }
 
@@ -197,9 +290,13 @@ const char *bench_run_traced(const struct bench *bench, size_t index,
   for (int batch = 0; batch < 2 && !error; batch++) {
     if (bench->reset) error = bench->reset(data);
     if (error) break;
-    if (batch == 1) trace_mark(true);
-    bench->run(data);
-    if (batch == 1) trace_mark(false);
+    if (batch == 0) {
+      bench->run(data);
+    } else {
+      trace_mark(true);
+      bench_measured(bench->run, data);
+      trace_mark(false);
+    }
     if (bench->check) error = bench->check(data);
   }
   const char *late = bench->teardown ? bench->teardown(data) : nullptr;

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 from typing import Any
 
 BENCH: str
@@ -36,6 +38,18 @@ def results(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """What --benchmark_format=json printed."""
     document: dict[str, Any] = json.loads(done.stdout)
     return document
+
+
+def planned(
+    providers: list[str], plan: list[str], *flags: str
+) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
+    """plumb-bench with a plan, and the lines of its raw file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, raw = Path(folder, "plan"), Path(folder, "raw")
+        path.write_text("".join(f"{line}\n" for line in plan))
+        done = run(providers, "--no-syscalls", f"--plan={path}", f"--raw={raw}", *flags)
+        text = raw.read_text() if raw.exists() else ""
+        return done, [json.loads(line) for line in text.splitlines()]
 
 
 class Smoke(unittest.TestCase):
@@ -134,6 +148,51 @@ class Smoke(unittest.TestCase):
             self.assertEqual(rows[f"loop/timers/arm/n:1000/impl:{who}"]["syscalls"], 0)
         self.assertEqual(rows["loop/async/wake/impl:ref"]["syscalls"], 0)
         self.assertEqual(rows["loop/async/wake/impl:libuv"]["syscalls"], 3)
+
+    def test_a_plan_runs_in_its_order_as_often_as_it_says(self) -> None:
+        names = [f"loop/timers/{what}/n:1000/impl:ref" for what in ("fire", "arm")]
+        done, lines = planned(PROVIDERS[:1], [f"{names[0]} 2 3", f"{names[1]} 4 5"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([line.get("begin", line.get("name")) for line in lines],
+                         [names[0], names[0], names[1], names[1]])
+        for line, samples, batches in ((lines[1], 2, 3), (lines[3], 4, 5)):
+            self.assertEqual(len(line["cpu_ns"]), samples)
+            self.assertEqual(len(line["real_ns"]), samples)
+            self.assertEqual(line["batches"], batches)
+            self.assertIsNone(line["error"])
+            self.assertGreater(min(line["real_ns"]), 0)
+
+    def test_what_a_plan_wastes_is_measured(self) -> None:
+        """Twenty times the work cannot be missed on any machine."""
+        plan = ["loop/timers/cancel/n:1000/impl:ref 5 20"]
+        plain = planned(PROVIDERS[:1], plan)[1][1]
+        wasted = planned(PROVIDERS[:1], plan, "--extra=900")[1][1]
+        self.assertGreater(min(wasted["cpu_ns"]), 4 * min(plain["cpu_ns"]))
+
+    def test_a_plan_keeps_the_error_and_goes_on(self) -> None:
+        done, lines = planned([WRONG], [
+            "loop/async/wake/impl:wrong 1 1", "loop/async/coalesced/impl:wrong 1 1"])
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual([line["error"] for line in lines if "name" in line],
+                         ["a send was not delivered by its turn",
+                          "the sends did not coalesce into one call"])
+        self.assertEqual(lines[1]["cpu_ns"], [])
+
+    def test_a_plan_is_followed_whole_or_not_at_all(self) -> None:
+        good = "loop/async/wake/impl:wrong 1 1"
+        for plan, why in (
+            ([], "it is empty"),
+            (["loop/async/wake/impl:wrong 1"], ":1: not NAME SAMPLES BATCHES"),
+            ([good, "loop/async/wake/impl:wrong 0 1"], ":2: not NAME"),
+            ([good, "loop/async/wake/impl:who 1 1"], "nothing is called loop/async/wake/impl:who"),
+            ([good, good], "twice"),
+        ):
+            done, lines = planned([WRONG], plan)
+            self.assertEqual(done.returncode, 2, plan)
+            self.assertIn(why, done.stderr)
+            self.assertEqual(lines, [])
+        self.assertEqual(run([WRONG], "--plan=x").returncode, 2)
+        self.assertEqual(run([WRONG], "--extra=-1").returncode, 2)
 
     def test_the_same_provider_twice_has_two_names(self) -> None:
         done = run([WRONG, WRONG], "--benchmark_list_tests=true")
