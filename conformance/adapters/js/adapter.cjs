@@ -17,6 +17,7 @@ const fs = require('fs');
 const net = require('net');
 const path = require('path');
 const {Modules, abilities, operations} = require('./modules.cjs');
+const {WORKLOADS, sample} = require('./workloads.cjs');
 
 /* ---- lines in and out ---------------------------------------------------
  * Blocking reads of fd 0 and complete writes to fd 1. process.stdin and
@@ -837,101 +838,35 @@ const OPERATIONS = {
 Object.assign(OPERATIONS, operations({check, idOf, isObject, Later}));
 
 /* ---- benchmarks -----------------------------------------------------------
- * A workload times one sample of n items and calls done(ns, items); `items` is
- * what it counted in its callbacks, and has to be n: no right answer, no
- * time. */
+ * workloads.cjs has them; here a command is checked and answered. */
 
-const WORKLOAD_ITEMS = 10000;
-
-// Nanoseconds since `begin`, a process.hrtime().
-function since(begin) {
-  const [seconds, nanoseconds] = process.hrtime(begin);
-  return seconds * 1e9 + nanoseconds;
-}
-
-const WORKLOADS = {
-  // n immediates, each made by the one before it: n turns of the loop.
-  'loop/immediate/chain': (n, done) => {
-    let count = 0;
-    const begin = process.hrtime();
-    const link = () => {
-      if (++count < n) setImmediate(link);
-      else done(since(begin), count);
-    };
-    setImmediate(link);
-  },
-
-  // n ticks queued by one callback, and drained.
-  'loop/tick/batch': (n, done) => {
-    let count = 0;
-    const begin = process.hrtime();
-    const tick = () => {
-      if (++count === n) done(since(begin), count);
-    };
-    for (let i = 0; i < n; i++) process.nextTick(tick);
-  },
-
-  // n timeouts of 64 durations made and cleared; none of them fires.
-  'loop/timeout/arm': (n, done) => {
-    const timers = new Array(n);
-    let fired = 0;
-    const fire = () => { fired++; };
-    const begin = process.hrtime();
-    for (let i = 0; i < n; i++) timers[i] = setTimeout(fire, 60000 + i % 64);
-    for (let i = 0; i < n; i++) clearTimeout(timers[i]);
-    const ns = since(begin);
-    setImmediate(() => done(ns, n - fired));
-  },
-
-  // n timeouts that are due when the clock starts, until the last has fired.
-  'loop/timeout/fire': (n, done) => {
-    let count = 0;
-    let begin = null;
-    const fire = () => {
-      if (++count === n) done(since(begin), count);
-    };
-    for (let i = 0; i < n; i++) setTimeout(fire, 1);
-    block(3);
-    begin = process.hrtime();
-  },
-};
-
-// The fault of a bench command, in words, or null.
-function benchFault({params, min_time_ms: minimum}) {
+// The fault of a bench command for a workload, in words, or null.
+function benchFault({params, min_time_ms: minimum}, {param, range}) {
   if (params !== undefined && !isObject(params))
     return 'params: must be an object';
   for (const name of Object.keys(params || {})) {
-    if (name !== 'n') return `params: takes no \`${name}\``;
-    const wanted = check.whole(1, 1e6)(params.n);
-    if (wanted !== null) return `params.n: must be ${wanted}`;
+    if (name !== param) return `params: takes no \`${name}\``;
+    const wanted = check.whole(...range)(params[name]);
+    if (wanted !== null) return `params.${name}: must be ${wanted}`;
   }
   const time = check.whole(0, 600000)(minimum);
   return minimum === undefined || time === null
     ? null : `min_time_ms: must be ${time}`;
 }
 
-// Samples a workload until `min_time_ms` have passed; the first, in which the
-// code is compiled, is not told.
-function measure(command) {
+// Runs a workload; what it gave is told when the loop is idle again.
+function measure(command, workload) {
   const {seq, params, min_time_ms: minimum = 500} = command;
-  const n = (params && params.n) || WORKLOAD_ITEMS;
-  const samples = [];
-  let answer = {seq, error: {message: 'the workload lost a callback',
-                             detail: null}};
-  let end = 0;
-  const sample = () => WORKLOADS[command.workload](n, (ns, items) => {
-    if (items !== n) return;
-    if (end === 0) end = clock() + minimum;
-    else samples.push(ns);
-    if (samples.length === 0 || clock() < end) setImmediate(sample);
-    else answer = {seq, samples_ns: samples, items_per_sample: n,
-                   counters: {}};
-  });
+  const {param, preset} = workload;
+  const n = params && param !== null && hasOwn(params, param)
+    ? params[param] : preset;
+  let answer = {error: {message: 'the workload lost a callback',
+                        detail: null}};
+  sample(workload, n, minimum, (told) => { answer = told; });
   atIdle(() => {
-    write(answer);
+    write({seq, ...answer});
     serve();
   });
-  setImmediate(sample);
 }
 
 /* ---- the life of the process ---------------------------------------------
@@ -1064,12 +999,13 @@ const COMMANDS = {
   run: runProgram,
   bench: (command) => {
     const {seq, workload} = command;
-    const fault = benchFault(command);
-    if (!hasOwn(WORKLOADS, workload))
+    if (!hasOwn(WORKLOADS, workload)) {
       write({seq, unsupported: `workload \`${workload}\``});
-    else if (fault !== null)
-      write({seq, error: {message: fault, detail: null}});
-    else return measure(command), true;
+      return false;
+    }
+    const fault = benchFault(command, WORKLOADS[workload]);
+    if (fault === null) return measure(command, WORKLOADS[workload]), true;
+    write({seq, error: {message: fault, detail: null}});
     return false;
   },
   stop: () => process.exit(0),

@@ -118,30 +118,52 @@ def test_unknown_workload_is_unsupported(adapter: Adapter) -> None:
     assert answer == {"seq": 4, "unsupported": "workload `tea`"}
 
 
-WORKLOADS = [
-    "loop/immediate/chain",
-    "loop/tick/batch",
-    "loop/timeout/arm",
-    "loop/timeout/fire",
+# Each with a parameter, and how many items that is.
+WORKLOADS: list[tuple[str, dict[str, int], int]] = [
+    *((f"loop/timers/{what}", {"n": 100}, 100) for what in (
+        "arm", "arm-equal", "cancel", "cancel-equal", "fire", "fire-equal")),
+    *((f"loop/queues/{what}", {}, 1000) for what in (
+        "immediate", "tick", "microtask", "timeout-clear")),
+    *((f"loop/fs/{what}", {"flight": 4}, 256) for what in ("stat", "read")),
+    ("loop/stream/ping-pong", {"pairs": 2}, 400),
 ]
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
-def test_workload_takes_longer_for_more(
-    adapter: Adapter, workload: str
+@pytest.mark.parametrize("workload, params, items", WORKLOADS)
+def test_a_workload_is_sampled(
+    adapter: Adapter, workload: str, params: dict[str, int], items: int
 ) -> None:
-    """Samples are told for the time asked, and grow with the items."""
-    best = []
+    """A sample is whole runs, with wall and CPU time of each."""
+    answer = adapter.ask({"cmd": "bench", "seq": 7, "workload": workload,
+                          "params": params, "min_time_ms": 5})
+    assert answer["seq"] == 7
+    assert answer["items_per_sample"] % items == 0, answer
+    assert min(answer["samples_ns"]) > 0
+    assert len(answer["samples_cpu_ns"]) == len(answer["samples_ns"])
+    assert min(answer["samples_cpu_ns"]) >= 0
+    assert adapter.run([log("a")])["events"] == ["a"]
+
+
+def test_a_timer_armed_again_is_a_workload_where_there_is_refresh(
+    adapter: Adapter
+) -> None:
+    """Where there is none it is unsupported, and not made up."""
+    answer = adapter.ask({"cmd": "bench", "seq": 1,
+                          "workload": "loop/timers/rearm",
+                          "params": {"n": 50}, "min_time_ms": 1})
+    assert answer.get("unsupported") or min(answer["samples_ns"]) > 0
+
+
+def test_more_items_take_longer(adapter: Adapter) -> None:
+    """An item of 40,000 may be cheaper than one of 10, but not all of them."""
+    took = []
     for n in (10, 40000):
-        command = {"cmd": "bench", "seq": n, "workload": workload}
-        answer = adapter.ask(
-            command | {"params": {"n": n}, "min_time_ms": 50}
-        )
-        assert answer["seq"] == n
-        assert answer["items_per_sample"] == n
-        assert answer["counters"] == {}
-        best.append(min(answer["samples_ns"]))
-    assert 0 < 4 * best[0] < best[1]
+        answer = adapter.ask({"cmd": "bench", "seq": n, "params": {"n": n},
+                              "workload": "loop/timers/arm",
+                              "min_time_ms": 20})
+        best = min(answer["samples_ns"]) / answer["items_per_sample"]
+        took.append(best * n)
+    assert 0 < 4 * took[0] < took[1]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +180,7 @@ def test_malformed_bench(
     adapter: Adapter, command: dict[str, Any], message: str
 ) -> None:
     """Parameters that make no sense are refused."""
-    bench = {"cmd": "bench", "seq": 1, "workload": WORKLOADS[0]}
+    bench = {"cmd": "bench", "seq": 1, "workload": WORKLOADS[0][0]}
     answer = adapter.ask(bench | command)
     assert answer["error"]["message"] == message
 
