@@ -261,6 +261,175 @@ struct pl_loop_table {
                       size_t length);
 };
 
+/* ---------------------------------------------------------------------- */
+/* Modules                                                                */
+
+/* Bytes with a length; `at` NULL where there are none. */
+struct pl_bytes {
+  const char *at;
+  size_t length;
+};
+
+/*
+ * Whose values and execution a loader uses. A value is a pointer that means
+ * nothing to the provider, which counts its uses: `make` and `json` give one
+ * use away, `hold` adds one, `release` takes one back. After destroy() every
+ * use of every value has been taken back. What `core` gives is borrowed.
+ *
+ * run, json, core and other return 0, or a positive number that stands for
+ * what was thrown: the provider hands it through to whoever loads, in
+ * pl_module_outcome.thrown, and treats the module as one that threw.
+ */
+struct pl_modules_host {
+  size_t size; /* sizeof(struct pl_modules_host) of the caller */
+  void *self;
+  /* The exports that a module begins with; NULL: out of memory. */
+  void *(*make)(void *self);
+  void (*hold)(void *self, void *value);
+  void (*release)(void *self, void *value);
+  /* Runs a body: `text` as the runtime would compile it, borrowed. `module`
+   * is what asks from now on, `exports` what module.exports is at first. */
+  int (*run)(void *self, void *module, void *exports, struct pl_bytes text);
+  /* The value of a JSON text, which the provider has checked. */
+  int (*json)(void *self, struct pl_bytes text, void **exports);
+  /* What a core module exports: the same for the same name, which has no
+   * scheme. */
+  int (*core)(void *self, struct pl_bytes name, void **exports);
+  /* A module of a suffix that extension() added: set_exports() is up to it. */
+  int (*other)(void *self, void *module);
+  /* A module is replaced by a newer self (changed()): its timers, listeners
+   * and the like are to be ended. */
+  void (*dispose)(void *self, void *module);
+};
+
+/* How an instance is made. What is pointed to is borrowed until it returned,
+ * what `host` points to as `self` until destroy(). */
+struct pl_modules_options {
+  size_t size;                         /* of the caller */
+  const struct pl_modules_host *host;  /* NULL: only resolution is wanted */
+  const struct pl_bytes *conditions;   /* besides the runtime's own */
+  size_t condition_count;
+  const struct pl_bytes *search_path;  /* absolute folders: NODE_PATH */
+  size_t search_path_count;
+  int preserve_symlinks;
+};
+
+/* What a resolve() asks. */
+struct pl_module_request {
+  struct pl_bytes specifier;    /* at NULL: what was asked for is no text */
+  int by_import;                /* as import finds it; else as require does */
+  const struct pl_bytes *paths; /* absolute folders to begin at instead of */
+  size_t path_count;            /* the folder that asks */
+  int has_paths;
+};
+
+/*
+ * What came of a question or a load. Only the fields of what happened are
+ * written. Borrowed until the next call for the same instance; values until
+ * the module leaves the cache, unless they are held.
+ */
+struct pl_module_outcome {
+  /* resolve(): an absolute real path, the name of a core module, or a URL. */
+  struct pl_bytes path;
+  struct pl_bytes query; /* of an import: "?x#y" */
+  /* require(), entry() */
+  void *exports;
+  /* An error: a host's own, not 0, or what Node's error object has. */
+  int thrown;
+  const char *code; /* "MODULE_NOT_FOUND"; NULL: it has none */
+  const char *name; /* "Error", "TypeError" */
+  const char *message;
+  struct pl_bytes error_path, request_path;
+  const struct pl_bytes *stack; /* the files that required each other, the */
+  size_t stack_length;          /* innermost first; NULL: it has none */
+};
+
+/* What a module knows of itself as a text. */
+enum pl_module_text {
+  PL_MODULE_ID,       /* "." for the entry, else the file */
+  PL_MODULE_FILENAME, /* absolute, real */
+  PL_MODULE_DIRNAME
+};
+
+/*
+ * The modules area. An instance is a resolver with what it keeps, and, where
+ * a host is given, a loader with its cache; two instances share nothing. It
+ * allocates as it learns: the one exception from the first invariant. One
+ * thread at a time; a host's callbacks may call every function but destroy().
+ *
+ * `modules` is an instance, `module` one of its modules: valid while it is in
+ * the cache, runs, or is an asker, and as long as one of those has it as
+ * parent or child. Functions that load return 0, 1 when something was thrown
+ * (see the outcome), or a negative errno value. Resolution without loading
+ * needs create, destroy, asker, resolve and folders alone.
+ */
+struct pl_modules_table {
+  size_t size;
+
+  /* Gives an instance. Errors: -ENOMEM, -EINVAL. */
+  int (*create)(const struct pl_modules_options *options, void **modules);
+  void (*destroy)(void *modules);
+
+  /* -- resolution --------------------------------------------------------- */
+
+  /* A file that asks without having been loaded (module.createRequire): its
+   * module, the same for the same path, until destroy(). `file` is absolute
+   * and need not be there. Errors: -ENOMEM, -EINVAL. */
+  int (*asker)(void *modules, struct pl_bytes file, void **module);
+  /* require.resolve(), import.meta.resolve(): as functions that load. */
+  int (*resolve)(void *modules, void *module,
+                 const struct pl_module_request *request,
+                 struct pl_module_outcome *outcome);
+  /* require.resolve.paths(): calls `each` with every folder, nearest first.
+   * Returns 1 for a core module, which has none. A specifier without text:
+   * module.paths. */
+  int (*folders)(void *modules, void *module, struct pl_bytes specifier,
+                 void (*each)(void *arg, struct pl_bytes folder), void *arg);
+  /* module.isBuiltin(). */
+  int (*is_core)(void *modules, struct pl_bytes name);
+  /* Replaces the folders that are searched last (NODE_PATH). */
+  int (*search_path)(void *modules, const struct pl_bytes *folders,
+                     size_t count);
+  /* Adds a suffix (".x") to the search of require, behind the others. */
+  int (*extension)(void *modules, struct pl_bytes suffix);
+
+  /* -- loading ------------------------------------------------------------ */
+
+  int (*require)(void *modules, void *module, struct pl_bytes specifier,
+                 struct pl_module_outcome *outcome);
+  /* Runs the entry script: `file` as it is given on a command line, absolute.
+   * It is require.main from now on. */
+  int (*entry)(void *modules, struct pl_bytes file,
+               struct pl_module_outcome *outcome);
+
+  /* -- a module ------------------------------------------------------------ */
+
+  struct pl_bytes (*text)(const void *module, enum pl_module_text what);
+  int (*loaded)(const void *module);
+  int (*is_main)(const void *module);
+  void *(*parent)(const void *module); /* or NULL */
+  void *(*child)(const void *module, size_t index); /* NULL behind the last */
+  void *(*exports)(const void *module); /* borrowed */
+  /* module.exports = value. Takes one use. */
+  void (*set_exports)(void *module, void *value);
+  /* module.paths.unshift(folder). */
+  int (*search)(void *module, struct pl_bytes folder);
+
+  /* -- the cache ----------------------------------------------------------- */
+
+  /* require.cache[key], or NULL. */
+  void *(*cached)(void *modules, struct pl_bytes key);
+  /* The one behind `module` in the order of the cache; NULL begins, ends. */
+  void *(*next)(void *modules, const void *module);
+  /* Deletes an entry; 0 when there was none. */
+  int (*uncache)(void *modules, struct pl_bytes key);
+  /* Puts a module in that is loaded. Takes one use of the value. */
+  int (*enter)(void *modules, struct pl_bytes key, void *value);
+  /* Hot reload: the file was changed. Its module and all that depend on it
+   * are disposed of and leave the cache. Returns how many. */
+  int (*changed)(void *modules, struct pl_bytes file);
+};
+
 /* What a provider hands out. Everything lives as long as the library. */
 struct pl_provider {
   uint32_t abi; /* PL_PROVIDER_ABI */
@@ -271,6 +440,8 @@ struct pl_provider {
   const char *homepage; /* a URL, or NULL */
   const char *const *traits; /* NULL-terminated; see schema/vocabulary.yaml */
   const struct pl_loop_table *loop;
+  /* Behind here a caller looks at `size` first. */
+  const struct pl_modules_table *modules;
 };
 
 const struct pl_provider *pl_provider_v1(void);

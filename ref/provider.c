@@ -2,12 +2,13 @@
 /*
  * provider.c: hands the reference to the suite through the provider ABI.
  *
- * Invariant: the one file of ref/ that knows the suite. A function here calls
- * one function of the reference and decides nothing.
+ * Invariant: the files provider*.c are those of ref/ that know the suite. A
+ * function here calls one function of the reference and decides nothing.
  */
 #include "plumb/loop.h"
 #include "plumb/virtual.h"
 #include "provider.h"
+#include "provider_modules.h"
 
 static const size_t sizes[PL_KIND_COUNT] = {
     [PL_KIND_TIMER] = sizeof(struct pl_timer),
@@ -341,6 +342,7 @@ static const struct pl_provider provider = {
     .homepage = NULL,
     .traits = traits,
     .loop = &loop_table,
+    .modules = &provider_modules_table,
 };
 
 __attribute__((visibility("default"))) const struct pl_provider *

@@ -21,6 +21,7 @@ const char *pl_module_code_name(enum pl_module_code code) {
     return #name;
     X(MODULE_NOT_FOUND, )
     X(ERR_MODULE_NOT_FOUND, )
+    X(ERR_INVALID_ARG_TYPE, )
     X(ERR_INVALID_ARG_VALUE, )
     X(ERR_INVALID_FILE_URL_HOST, )
     X(ERR_INVALID_FILE_URL_PATH, )
@@ -31,6 +32,7 @@ const char *pl_module_code_name(enum pl_module_code code) {
     X(ERR_INVALID_URL_SCHEME, )
     X(ERR_PACKAGE_IMPORT_NOT_DEFINED, )
     X(ERR_PACKAGE_PATH_NOT_EXPORTED, )
+    X(ERR_REQUIRE_ESM, )
     X(ERR_UNKNOWN_BUILTIN_MODULE, )
     X(ERR_UNSUPPORTED_DIR_IMPORT, )
     X(ERR_UNSUPPORTED_ESM_URL_SCHEME, )

@@ -29,7 +29,8 @@ enum {
   PL__PATH_MAX = 4096, /* with the NUL, as the kernel counts */
   PL__NAME_MAX = 255,
   PL__LINKS_MAX = 40, /* that the kernel follows in one path */
-  PL__NEST_MAX = 1000 /* targets within targets */
+  PL__NEST_MAX = 1000, /* targets within targets */
+  PL__EXTENSION_MAX = 31
 };
 
 /* ------------------------------------------------------------------ tree.c */
@@ -160,6 +161,9 @@ struct pl_resolver {
   size_t condition_count;
   const char **paths;
   size_t path_count;
+  const char **extensions; /* those that were added */
+  size_t extension_count;
+  uint64_t epoch; /* moves when places and answers end */
 
   struct pl__arena keep;     /* config */
   struct pl__arena tree;     /* nodes, dirs, packages */
@@ -197,6 +201,7 @@ struct pl__job {
   bool unnamed; /* messages about URLs do not name the parent */
 };
 
+  const struct pl_lookup *lookup; /* of a require; or NULL */
 /* A normalised absolute path that is asked about. Its beginning, `known`
  * bytes, is known to be the real directory `from` (NULL: nothing is there). */
 struct pl__spot {

@@ -12,11 +12,17 @@
 /* The longest of the known extensions that a file's name ends with; a name
  * that begins with a dot has none there. */
 static const char *kind_of(const struct pl_module *module) {
+  static const char *const known[] = {".js", ".json", ".node"};
+  const struct pl_resolver *resolver = module->loader->resolver;
   const char *name = strrchr(module->filename, '/');
   name = name == NULL ? module->filename : name + 1;
-  size_t length = strlen(name);
-  if (length > 5 && pl__ends(name, length, ".json")) return ".json";
-  if (length > 5 && pl__ends(name, length, ".node")) return ".node";
+  const char *dot = *name == '\0' ? NULL : strchr(name + 1, '.');
+  for (; dot != NULL; dot = strchr(dot + 1, '.')) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+      if (strcmp(dot, known[i]) == 0) return known[i];
+    for (size_t i = 0; i < resolver->extension_count; i++)
+      if (strcmp(dot, resolver->extensions[i]) == 0) return "other";
+  }
   return ".js";
 }
 
@@ -76,6 +82,10 @@ static int run_script(struct pl_module *module, const char *text, size_t length,
   int status = pl_resolver_about(loader->resolver, &self, &about);
   if (status != 0) return status;
   source.format = about.format;
+  if (about.format == PL_FORMAT_MODULE && !loader->host.es_modules)
+    return pl__module_fail(loader, error, PL_CODE_ERR_REQUIRE_ESM,
+                           "require() of ES Module ", module->filename,
+                           " is not supported", NULL);
   void *exports = module->exports;
   if (loader->host.hold != NULL) loader->host.hold(loader->host.self, exports);
   module->running++;
@@ -90,14 +100,17 @@ int pl__module_load(struct pl_module *module, struct pl_load_error *error) {
   const char *kind = kind_of(module);
   if (strcmp(kind, ".node") == 0 && loader->host.addon != NULL)
     return threw(error, loader->host.addon(loader->host.self, module));
+  if (strcmp(kind, "other") == 0)
+    return threw(error, loader->host.other(loader->host.self, module));
   char *text;
   size_t length;
   int status = loader->fs->ops->read(loader->fs, module->filename,
                                      &loader->memory, &text, &length, NULL);
   if (status == PL_ENOMEM) return status;
   if (status != 0) {
-    *error =
-        (struct pl_load_error){.failure = PL_LOAD_NOT_READ, .thrown = status};
+    *error = (struct pl_load_error){.failure = PL_LOAD_NOT_READ,
+                                    .thrown = status,
+                                    .path = module->filename};
     return 1;
   }
   if (strcmp(kind, ".json") == 0)

@@ -125,9 +125,8 @@ void pl__module_uncache(struct pl_module *module) {
   module->cached = false;
 }
 
-/* A module that is in no cache yet, with fresh exports. NULL: no memory. */
-static struct pl_module *new_module(struct pl_loader *loader, const char *path,
-                                    size_t length, void *exports) {
+struct pl_module *pl__module_new(struct pl_loader *loader, const char *path,
+                                 size_t length, void *exports) {
   struct pl_module *module = loader->memory.resize(loader->memory.self, NULL,
                                                    sizeof *module + length + 1);
   if (module == NULL) return NULL;
@@ -154,73 +153,16 @@ void pl__module_free(struct pl_module *module) {
     loader->memory.resize(loader->memory.self, module->children.items, 0);
   if (module->dependants.items != NULL)
     loader->memory.resize(loader->memory.self, module->dependants.items, 0);
+  for (size_t i = 0; i < module->search_count; i++)
+    loader->memory.resize(loader->memory.self, module->search[i], 0);
+  if (module->search != NULL)
+    loader->memory.resize(loader->memory.self, module->search, 0);
   if (module->exports != NULL)
     loader->host.release(loader->host.self, module->exports);
   loader->memory.resize(loader->memory.self, module, 0);
 }
 
 /* ------------------------------------------------------------------------ */
-
-/* The place of a module's directory; kept while the resolver remembers it. */
-static int place_of(struct pl_module *module, struct pl_place **out) {
-  struct pl_loader *loader = module->loader;
-  if (module->place != NULL && module->epoch == loader->epoch) {
-    *out = module->place;
-    return 0;
-  }
-  const char *slash = strrchr(module->filename, '/');
-  size_t length = slash == NULL || slash == module->filename
-                      ? 1
-                      : (size_t)(slash - module->filename);
-  int error = pl_resolver_place(loader->resolver,
-                                slash == NULL ? "/" : module->filename, length,
-                                &module->place);
-  if (error != 0) {
-    module->place = NULL;
-    return error;
-  }
-  module->epoch = loader->epoch;
-  *out = module->place;
-  return 0;
-}
-
-static int ask(struct pl_loader *loader, struct pl_module *parent,
-               const char *specifier, size_t length,
-               const struct pl_resolution **out) {
-  struct pl_place *place;
-  int error = parent == NULL
-                  ? pl_resolver_place(loader->resolver, "/", 1, &place)
-                  : place_of(parent, &place);
-  return error != 0 ? error : pl_place_require(place, specifier, length, out);
-}
-
-/* Keeps a failure's message, since the resolver may forget it. */
-static int not_resolved(struct pl_loader *loader, struct pl_module *parent,
-                        const struct pl_resolution *resolution,
-                        struct pl_load_error *error) {
-  enum { STACK_MOST = 256 };
-  const char *stack[STACK_MOST];
-  size_t depth = 0;
-  for (struct pl_module *at = parent; at != NULL && depth < STACK_MOST;
-       at = at->parent)
-    stack[depth++] = at->filename;
-  size_t length = pl_resolution_message(resolution, stack, depth, NULL, 0);
-  struct pl__text *text = &loader->message;
-  pl__text_clear(text);
-  char *room = loader->memory.resize(loader->memory.self, NULL, length + 1);
-  if (room == NULL) return PL_ENOMEM;
-  pl_resolution_message(resolution, stack, depth, room, length + 1);
-  pl__text_add(text, room, length);
-  loader->memory.resize(loader->memory.self, room, 0);
-  if (text->broken) {
-    text->broken = false;
-    return PL_ENOMEM;
-  }
-  *error = (struct pl_load_error){.failure = PL_LOAD_NOT_RESOLVED,
-                                  .code = resolution->code,
-                                  .message = text->bytes};
-  return 1;
-}
 
 /* A core module, unless the cache has an entry of that very name. */
 static int load_core(struct pl_loader *loader, struct pl_module *parent,
@@ -257,7 +199,7 @@ static int load_new(struct pl_loader *loader, struct pl_module *parent,
   }
   void *exports = loader->host.make(loader->host.self);
   if (exports == NULL) return PL_ENOMEM;
-  struct pl_module *module = new_module(loader, path, length, exports);
+  struct pl_module *module = pl__module_new(loader, path, length, exports);
   if (module == NULL) {
     loader->host.release(loader->host.self, exports);
     return PL_ENOMEM;
@@ -300,44 +242,28 @@ static int give(struct pl_module *parent, struct pl_module *module,
   return link_child(parent, module, false);
 }
 
-/* The name is "node:" and what no Node knows. */
-static int unknown_core(struct pl_loader *loader, const char *specifier,
-                        size_t length, struct pl_load_error *error) {
-  pl__text_clear(&loader->message);
-  pl__text_string(&loader->message, "No such built-in module: ");
-  pl__text_add(&loader->message, specifier, length);
-  if (loader->message.broken) {
-    loader->message.broken = false;
-    return PL_ENOMEM;
-  }
-  *error = (struct pl_load_error){.failure = PL_LOAD_NOT_RESOLVED,
-                                  .code = PL_CODE_ERR_UNKNOWN_BUILTIN_MODULE,
-                                  .message = loader->message.bytes};
-  return 1;
-}
-
 static int require(struct pl_loader *loader, struct pl_module *parent,
                    const char *specifier, size_t length, bool is_main,
                    struct pl_required *out) {
   const struct pl_resolution *resolution;
+  if (specifier == NULL) {
+    *out = (struct pl_required){0};
+    return pl__module_fail(loader, &out->error, PL_CODE_ERR_INVALID_ARG_TYPE,
+                           "The \"id\" argument must be of type string", NULL);
+  }
+  int error = pl__module_ask(loader, parent, specifier, length, &resolution);
   *out = (struct pl_required){0};
-  int error = ask(loader, parent, specifier, length, &resolution);
   if (error != 0) return error;
   struct pl_module *known = resolution->mark;
   if (known != NULL && known->cached) return give(parent, known, out);
-  if (resolution->code != PL_RESOLVED && !loader->keep_failures) {
-    /* It may have come into being since the directories were looked at. */
-    pl_resolver_refresh(loader->resolver);
-    loader->epoch++;
-    error = ask(loader, parent, specifier, length, &resolution);
-    if (error != 0) return error;
-  }
   bool core =
       resolution->code == PL_RESOLVED && resolution->kind == PL_MODULE_CORE;
   if (!core && pl__starts(specifier, length, "node:"))
-    return unknown_core(loader, specifier, length, &out->error);
+    return pl__module_fail(loader, &out->error,
+                           PL_CODE_ERR_UNKNOWN_BUILTIN_MODULE,
+                           "No such built-in module: ", specifier, NULL);
   if (resolution->code != PL_RESOLVED)
-    return not_resolved(loader, parent, resolution, &out->error);
+    return pl__module_not_resolved(loader, parent, resolution, &out->error);
   if (core) return load_core(loader, parent, resolution, out);
   struct pl_module *module =
       find(loader, resolution->path, resolution->path_length);
@@ -362,60 +288,6 @@ int pl_loader_main(struct pl_loader *loader, const char *path, size_t length,
 
 /* ------------------------------------------------------------------------ */
 
-const char *pl_module_id(const struct pl_module *module) {
-  return module->main ? "." : module->filename;
-}
-const char *pl_module_filename(const struct pl_module *module) {
-  return module->filename;
-}
-bool pl_module_loaded(const struct pl_module *module) {
-  return module->loaded;
-}
-struct pl_module *pl_module_parent(const struct pl_module *module) {
-  return module->parent;
-}
-size_t pl_module_children(const struct pl_module *module,
-                          struct pl_module *const **children) {
-  *children = module->children.items;
-  return module->children.count;
-}
-void *pl_module_exports(const struct pl_module *module) {
-  return module->exports;
-}
-void pl_module_set_exports(struct pl_module *module, void *value) {
-  const struct pl_loader_host *host = &module->loader->host;
-  if (module->exports != NULL) host->release(host->self, module->exports);
-  module->exports = value;
-}
-struct pl_module *pl_loader_require_main(const struct pl_loader *loader) {
-  return loader->main;
-}
-void pl_module_set_data(struct pl_module *module, void *data) {
-  module->data = data;
-}
-void *pl_module_data(const struct pl_module *module) {
-  return module->data;
-}
-
-void pl_module_paths(const struct pl_module *module,
-                     void (*each)(void *arg, const char *path, size_t length),
-                     void *arg) {
-  static const char name[] = "/node_modules";
-  struct pl__text *text = &module->loader->scratch;
-  const char *file = module->filename;
-  size_t end = module->length;
-  do {
-    while (end > 0 && file[end - 1] != '/')
-      end--;
-    if (end > 0) end--;
-    if (pl__ends(file, end, name)) continue;
-    pl__text_set(text, file, end);
-    pl__text_string(text, name);
-    if (!text->broken) each(arg, text->bytes, text->length);
-    text->broken = false;
-  } while (end > 0);
-}
-
 struct pl_module *pl_loader_cached(const struct pl_loader *loader,
                                    const char *key, size_t length) {
   return find(loader, key, length);
@@ -431,7 +303,7 @@ bool pl_loader_uncache(struct pl_loader *loader, const char *key,
 
 int pl_loader_enter(struct pl_loader *loader, const char *key, size_t length,
                     void *exports, struct pl_module **out) {
-  struct pl_module *module = new_module(loader, key, length, NULL);
+  struct pl_module *module = pl__module_new(loader, key, length, NULL);
   if (module == NULL) return PL_ENOMEM;
   module->loaded = true;
   struct pl_module *old = find(loader, key, length);
@@ -467,8 +339,7 @@ int pl_loader_create(const struct pl_loader_config *config,
                                .host = *host,
                                .depth_most =
                                    config->depth == 0 ? 2000 : config->depth,
-                               .keep_failures = config->keep_failures,
-                               .epoch = 1};
+                               .keep_failures = config->keep_failures};
   loader->message.memory = &loader->memory;
   loader->scratch.memory = &loader->memory;
   *out = loader;

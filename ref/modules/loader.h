@@ -8,8 +8,10 @@
 #ifndef PLUMB_MODULES_LOADER_H
 #define PLUMB_MODULES_LOADER_H
 
+#include "internal.h"
 #include "plumb/loader.h"
-#include "text.h"
+
+enum { PL__STACK_MOST = 256 };
 
 struct pl__list {
   struct pl_module **items;
@@ -28,8 +30,11 @@ struct pl_module {
   uint32_t hash, length;
   unsigned running; /* bodies of it under way */
   bool loaded, cached, main, marked;
+  bool asker;    /* of pl_loader_asker(): stays */
+  char **search; /* folders of pl_module_search(), the last one first */
+  size_t search_count;
   struct pl_place *place; /* of its directory; see epoch */
-  uint64_t epoch;
+  uint64_t epoch;         /* the resolver's, when `place` was asked for */
   char filename[];
 };
 
@@ -45,8 +50,8 @@ struct pl_loader {
   struct pl_module **slots;
   size_t slot_count, cached;
   struct pl_module *main;
-  uint64_t epoch; /* moves when the resolver forgets: places are void then */
   struct pl__text message, scratch;
+  const char *stack[PL__STACK_MOST]; /* of the last error */
 };
 
 bool pl__list_add(struct pl_loader *loader, struct pl__list *list,
@@ -55,6 +60,21 @@ void pl__list_drop(struct pl__list *list, const struct pl_module *module);
 void pl__module_uncache(struct pl_module *module);
 void pl__module_unlink(struct pl_module *parent, struct pl_module *child);
 void pl__module_free(struct pl_module *module);
+
+/* A module that is in no cache yet, with these exports. NULL: no memory. */
+struct pl_module *pl__module_new(struct pl_loader *loader, const char *path,
+                                 size_t length, void *exports);
+/* What a specifier leads to, or why nowhere. 0 or a PL_E value. */
+int pl__module_ask(struct pl_loader *loader, struct pl_module *module,
+                   const char *specifier, size_t length,
+                   const struct pl_resolution **out);
+/* The error of an answer that failed, and of a code: with a message made of
+ * the texts up to NULL. 1, or PL_ENOMEM. */
+int pl__module_not_resolved(struct pl_loader *loader, struct pl_module *parent,
+                            const struct pl_resolution *resolution,
+                            struct pl_load_error *error);
+int pl__module_fail(struct pl_loader *loader, struct pl_load_error *error,
+                    enum pl_module_code code, ...);
 
 /* Reads and runs a module that is new. 0, 1 or PL_ENOMEM. */
 int pl__module_load(struct pl_module *module, struct pl_load_error *error);

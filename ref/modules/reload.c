@@ -57,7 +57,6 @@ size_t pl_loader_changed(struct pl_loader *loader, const char *path,
   if (gone.items != NULL)
     loader->memory.resize(loader->memory.self, gone.items, 0);
   pl_resolver_changed(loader->resolver, path, length);
-  loader->epoch++;
   pl_loader_collect(loader);
   return count;
 }
@@ -77,6 +76,8 @@ int pl_loader_collect(struct pl_loader *loader) {
   for (struct pl_module *at = loader->oldest; at != NULL; at = at->newer)
     reach(at, &stack);
   if (loader->main != NULL && loader->main->cached) reach(loader->main, &stack);
+  for (struct pl_module *at = loader->first; at != NULL; at = at->next)
+    if (at->asker) reach(at, &stack);
   while (stack != NULL) {
     struct pl_module *at = stack;
     stack = at->chain_of_marked;
@@ -96,7 +97,6 @@ int pl_loader_collect(struct pl_loader *loader) {
   if (count > 0) {
     /* Answers may point to what is gone. */
     pl_resolver_refresh(loader->resolver);
-    loader->epoch++;
   }
   return count;
 }

@@ -81,7 +81,7 @@ struct pl__node *pl__at(struct pl__job *job, const struct pl__spot *spot,
     } else if (dir != NULL && dir->kind != PL_FS_DIRECTORY) {
       job->reason = "ENOTDIR";
     } else if (dir != NULL) {
-      char name[PL__NAME_MAX + 8];
+      char name[PL__NAME_MAX + PL__EXTENSION_MAX + 2];
       size_t length = end - start;
       if (length > PL__NAME_MAX) length = PL__NAME_MAX + 1;
       memcpy(name, spot->text + start, length);
@@ -153,6 +153,11 @@ static enum pl__found try_extensions(struct pl__job *job,
                                      const struct pl__spot *spot) {
   for (int i = 0; i < EXTENSIONS; i++) {
     enum pl__found found = pl__try_file(job, spot, extensions[i]);
+    if (found != PL__NO) return found;
+  }
+  for (size_t i = 0; i < job->resolver->extension_count; i++) {
+    enum pl__found found =
+        pl__try_file(job, spot, job->resolver->extensions[i]);
     if (found != PL__NO) return found;
   }
   return PL__NO;
@@ -416,9 +421,33 @@ static void tell_missing(struct pl__job *job, const struct pl_place *from,
   }
 }
 
-static enum pl__found search_modules(struct pl__job *job, bool trailing) {
+/* Folders that are searched as they are, each when it is there. */
+static enum pl__found search_folders(struct pl__job *job, bool trailing,
+                                     size_t name, const char *const *folders,
+                                     size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    struct pl_place *place = pl__place(job, folders[i], strlen(folders[i]));
+    if (job->error != 0) return PL__STOP;
+    if (place->real == NULL) {
+      if (job->tell != NULL)
+        pl__tell(job, folders[i], strlen(folders[i]), "no such directory");
+      continue;
+    }
+    enum pl__found found = try_path(job, place, trailing, name);
+    if (found != PL__NO) return found;
+  }
+  return PL__NO;
+}
+
+static enum pl__found search_modules(struct pl__job *job, bool trailing,
+                                     struct pl_place *from) {
   size_t name = package_name(job->request, job->request_length);
-  struct pl_place *from = job->place;
+  const struct pl_lookup *lookup = job->lookup;
+  if (lookup != NULL && lookup->first_count > 0) {
+    enum pl__found found =
+        search_folders(job, trailing, name, lookup->first, lookup->first_count);
+    if (found != PL__NO) return found;
+  }
   for (;;) {
     struct pl_place *modules = first_modules(job, from);
     if (job->error != 0) return PL__STOP;
@@ -429,16 +458,24 @@ static enum pl__found search_modules(struct pl__job *job, bool trailing) {
     if (modules->up->up == modules->up) break;
     from = modules->up->up;
   }
-  for (size_t i = 0; i < job->resolver->path_count; i++) {
-    const char *path = job->resolver->paths[i];
-    struct pl_place *place = pl__place(job, path, strlen(path));
+  return search_folders(job, trailing, name, job->resolver->paths,
+                        job->resolver->path_count);
+}
+
+/* The search begins at other folders, one after the other. */
+static enum pl__found search_starts(struct pl__job *job, bool trailing) {
+  const char *request = job->request;
+  size_t length = job->request_length;
+  bool relative =
+      pl__starts(request, length, "./") || pl__starts(request, length, "../");
+  const struct pl_lookup *lookup = job->lookup;
+  for (size_t i = 0; i < lookup->start_count; i++) {
+    const char *start = lookup->starts[i];
+    struct pl_place *place = pl__place(job, start, strlen(start));
     if (job->error != 0) return PL__STOP;
-    if (place->real == NULL) {
-      if (job->tell != NULL)
-        pl__tell(job, path, strlen(path), "no such directory");
-      continue;
-    }
-    enum pl__found found = try_path(job, place, trailing, name);
+    if (relative && place->real == NULL) continue;
+    enum pl__found found = relative ? try_path(job, place, trailing, 0)
+                                    : search_modules(job, trailing, place);
     if (found != PL__NO) return found;
   }
   return PL__NO;
@@ -525,13 +562,15 @@ void pl__require(struct pl__job *job) {
                   (length == 1 || request[1] == '.' || request[1] == '/');
   if (request[0] == '/')
     found = try_path(job, NULL, trailing, 0);
+  else if (job->lookup != NULL && job->lookup->starts != NULL)
+    found = search_starts(job, trailing);
   else if (relative && length > 2 && request[1] == '.' && request[2] != '/' &&
            job->place->real == NULL)
     found = PL__NO; /* "..x" asks in a directory, and there is none */
   else if (relative)
     found = try_path(job, job->place, trailing, 0);
   else
-    found = search_modules(job, trailing);
+    found = search_modules(job, trailing, job->place);
   if (found != PL__NO) return;
   pl__fail_missing(job, request, length, "'");
   job->resolution->has_stack = true;

@@ -503,6 +503,7 @@ static int compare_names(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+  resolver->epoch++;
 /* Copies a list of names. NULL: out of memory. */
 static const char **copy_names(struct pl__job *job, const char *const *names,
                                size_t count) {

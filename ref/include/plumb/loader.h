@@ -40,7 +40,7 @@ struct pl_source {
 /*
  * The host. A callback that makes a value gives it to the loader, which gives
  * it back by release() when no module has it any more. A non-zero result of
- * run, core, json and addon is what was thrown; it is handed through.
+ * run, core, json, addon and other is what was thrown; it is handed through.
  *
  *   make     an empty exports object; NULL: no memory
  *   hold     one more user of a value; may be NULL when none needs counting
@@ -50,6 +50,8 @@ struct pl_source {
  *   core     a core module's exports, by its name without "node:"
  *   json     the value of a text that is known to be JSON
  *   addon    loads a .node file; NULL: a host without addons
+ *   other    loads a file of a suffix that pl_loader_add_extension() added;
+ *            pl_module_set_exports() is up to it
  *   dispose  a module is replaced (hot reload): end its timers and listeners
  */
 struct pl_loader_host {
@@ -63,7 +65,10 @@ struct pl_loader_host {
   int (*json)(void *self, struct pl_module *module, const char *text,
               size_t length, void **exports);
   int (*addon)(void *self, struct pl_module *module);
+  int (*other)(void *self, struct pl_module *module);
   void (*dispose)(void *self, struct pl_module *module);
+  bool es_modules; /* run() takes ES modules as well; else requiring one is
+                      ERR_REQUIRE_ESM */
 };
 
 struct pl_loader_config {
@@ -97,6 +102,12 @@ struct pl_load_error {
   const char *message;      /* borrowed until the next load; or NULL */
   int thrown;
   size_t position; /* BAD_JSON: byte */
+  /* What Node's error has: its path and requestPath, or NULL, and of a module
+   * that was not found the files that required each other, innermost first
+   * (NULL: none). All borrowed as the message is. */
+  const char *path, *request;
+  const char *const *stack;
+  size_t depth;
 };
 
 /* What require() gives. */
@@ -122,16 +133,51 @@ int pl_module_require(struct pl_loader *loader, struct pl_module *parent,
                       const char *specifier, size_t length,
                       struct pl_required *out);
 
+/* Node's class of an error ("TypeError"), and its code or NULL; an error that
+ * the host threw has neither. */
+const char *pl_load_error_class(const struct pl_load_error *error);
+const char *pl_load_error_code(const struct pl_load_error *error);
+
+/*
+ * A file that asks without being loaded (module.createRequire): its module, the
+ * same for the same path, which needs not exist. It is in no cache and lives
+ * as long as the loader. Errors: PL_ENOMEM, PL_EINVAL (not absolute).
+ */
+int pl_loader_asker(struct pl_loader *loader, const char *path, size_t length,
+                    struct pl_module **out);
+
+/*
+ * require.resolve(), or with `import` import.meta.resolve(), in a module.
+ * lookup: as for pl_place_require_in(), `starts` only; or NULL. Gives *out; on
+ * 1 `error` says what was thrown. Errors: PL_ENOMEM.
+ */
+int pl_module_resolve(struct pl_module *module, const char *specifier,
+                      size_t length, bool import,
+                      const struct pl_lookup *lookup,
+                      const struct pl_resolution **out,
+                      struct pl_load_error *error);
+
+/* module.paths.unshift(path). Copies. Errors: PL_ENOMEM, PL_EINVAL (not
+ * absolute). */
+int pl_module_search(struct pl_module *module, const char *path, size_t length);
+
+/* As the function of the resolver, for a loader: its host's other() loads. */
+int pl_loader_add_extension(struct pl_loader *loader, const char *extension,
+                            size_t length);
+
 /* A module's properties, as Node names them. */
 const char *pl_module_id(const struct pl_module *module);
 const char *pl_module_filename(const struct pl_module *module);
 bool pl_module_loaded(const struct pl_module *module);
+bool pl_module_is_main(const struct pl_module *module); /* require.main */
 struct pl_module *pl_module_parent(const struct pl_module *module);
 size_t pl_module_children(const struct pl_module *module,
                           struct pl_module *const **children);
 void *pl_module_exports(const struct pl_module *module);
 /* module.exports = value. Takes the value. */
 void pl_module_set_exports(struct pl_module *module, void *value);
+/* The directory of its file; not NUL-terminated. */
+const char *pl_module_dirname(const struct pl_module *module, size_t *length);
 struct pl_module *pl_loader_require_main(const struct pl_loader *loader);
 /* Whatever the host wants to find again. */
 void pl_module_set_data(struct pl_module *module, void *data);
@@ -141,6 +187,13 @@ void *pl_module_data(const struct pl_module *module);
 void pl_module_paths(const struct pl_module *module,
                      void (*each)(void *arg, const char *path, size_t length),
                      void *arg);
+/* require.resolve.paths(specifier): the same for a specifier. False: it is a
+ * core module, and has none. */
+bool pl_module_lookup_paths(const struct pl_module *module,
+                            const char *specifier, size_t specifier_length,
+                            void (*each)(void *arg, const char *path,
+                                         size_t length),
+                            void *arg);
 
 /* require.cache: looks up, deletes (true: it was there), enters a hand-made
  * module with these exports (taken), walks in the order of loading (NULL

@@ -140,6 +140,7 @@ int pl_fs_memory_refuse(struct pl_fs_memory *fs, const char *path, int error);
 #define PL_MODULE_CODES(X)                                                     \
   X(MODULE_NOT_FOUND, "Error")                                                 \
   X(ERR_MODULE_NOT_FOUND, "Error")                                             \
+  X(ERR_INVALID_ARG_TYPE, "TypeError")                                         \
   X(ERR_INVALID_ARG_VALUE, "TypeError")                                        \
   X(ERR_INVALID_FILE_URL_HOST, "TypeError")                                    \
   X(ERR_INVALID_FILE_URL_PATH, "TypeError")                                    \
@@ -150,6 +151,7 @@ int pl_fs_memory_refuse(struct pl_fs_memory *fs, const char *path, int error);
   X(ERR_INVALID_URL_SCHEME, "TypeError")                                       \
   X(ERR_PACKAGE_IMPORT_NOT_DEFINED, "TypeError")                               \
   X(ERR_PACKAGE_PATH_NOT_EXPORTED, "Error")                                    \
+  X(ERR_REQUIRE_ESM, "Error")                                                  \
   X(ERR_UNKNOWN_BUILTIN_MODULE, "Error")                                       \
   X(ERR_UNSUPPORTED_DIR_IMPORT, "Error")                                       \
   X(ERR_UNSUPPORTED_ESM_URL_SCHEME, "Error")                                   \
@@ -282,6 +284,38 @@ int pl_resolver_require(struct pl_resolver *resolver, const char *from,
 int pl_resolver_import(struct pl_resolver *resolver, const char *from,
                        size_t from_length, const char *specifier, size_t length,
                        const struct pl_resolution **out);
+
+/* The folders of one require. `first`: searched before every node_modules
+ * (module.paths.unshift()). `starts`, unless NULL: where a search begins
+ * instead of the place (require.resolve's option paths). Absolute,
+ * NUL-terminated. */
+struct pl_lookup {
+  const char *const *first;
+  size_t first_count;
+  const char *const *starts;
+  size_t start_count;
+};
+
+/* As pl_place_require(), in other folders. The answer is not kept for another
+ * question, and lives as long as those that are. */
+int pl_place_require_in(struct pl_place *place, const struct pl_lookup *lookup,
+                        const char *specifier, size_t length,
+                        const struct pl_resolution **out);
+
+/* module.isBuiltin(): whether a name, with "node:" or without, is core. */
+bool pl_resolver_is_core(const struct pl_resolver *resolver, const char *name,
+                         size_t length);
+
+/*
+ * Replace the folders that are searched last; add a suffix to the search of
+ * require, behind the others (require.extensions), at most 31 bytes with its
+ * dot. Both copy, and end every answer and place given out.
+ * Errors: PL_ENOMEM, PL_EINVAL.
+ */
+int pl_resolver_set_paths(struct pl_resolver *resolver,
+                          const char *const *paths, size_t count);
+int pl_resolver_add_extension(struct pl_resolver *resolver,
+                              const char *extension, size_t length);
 
 /* How Node would treat the file of an answer. UNKNOWN: the source decides (no
  * "type", or no extension). */
