@@ -36,6 +36,8 @@ _COMMANDS = {
     "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),
     "bench": ("bench", "Run the benchmarks, or measure the suite itself."),
     "fuzz": ("fuzz", "Hold random programs against the model."),
+    "compare-resolvers": (
+        "compare_resolvers", "Resolve a real tree as Node does, or tell."),
     "mutants": ("mutants", "Check that cases catch wrong references."),
     "test": ("test", "Run every test of the suite itself."),
 }

@@ -29,7 +29,8 @@ from plumbline.registry import (
     version_key,
 )
 
-__all__ = ["Wanted", "add", "find_npm", "package_of", "remove", "resolve"]
+__all__ = ["Wanted", "add", "find_npm", "package_of", "remove", "resolve",
+           "run_npm"]
 
 _TIME_LIMIT = 600.0
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -75,7 +76,7 @@ def package_of(entry: Entry, machine: str | None = None) -> tuple[str, Npm]:
     return entry.npm.packages[machine], entry.npm
 
 
-def _npm(words: list[str], folder: Path | None = None) -> str:
+def run_npm(words: list[str], folder: Path | None = None) -> str:
     """Run npm; gives its stdout. Its stderr becomes the error."""
     command = [find_npm(), *words]
     try:
@@ -124,7 +125,7 @@ def resolve(registry: Registry, spec: str) -> Wanted:
     `node@12.8.1` itself, the latest of `bun`."""
     name, wanted = split_spec(spec)
     package, npm = package_of(registry.entry(name))
-    listed = _npm(["view", "--json", package, "versions"])
+    listed = run_npm(["view", "--json", package, "versions"])
     try:
         versions = json.loads(listed or "[]")
     except ValueError as error:
@@ -165,7 +166,7 @@ def add(places: Places, wanted: Wanted) -> tuple[Path, bool]:
             place=str(places.runtimes),
         ) from error
     try:
-        _npm([
+        run_npm([
             "install", f"{wanted.package}@{wanted.version}",
             "--prefix", str(work), "--no-save", "--no-audit", "--no-fund",
             "--ignore-scripts", "--no-package-lock", "--loglevel=error",

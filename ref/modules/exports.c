@@ -476,7 +476,7 @@ bool pl__imports(struct pl__job *job, const struct pl__package *package,
     pl__fail_after(job, "");
     return false;
   }
-  if (pl__fail_package(job, package, dir, dir_length)) return false;
+  if (pl__fail_scope(job, package, dir, dir_length, NULL, 0)) return false;
   struct hunt hunt = {.job = job,
                       .dir = pl__keep(job, dir, dir_length),
                       .dir_length = dir_length,

@@ -9,10 +9,23 @@
  */
 #include "internal.h"
 
+/* `path` may hold NUL bytes. */
 static void not_found(struct pl__job *job, const char *what, const char *path,
                       size_t length) {
-  pl__fail(job, PL_CODE_ERR_MODULE_NOT_FOUND, "Cannot find ", what, " '",
-           pl__keep(job, path, length), "' imported from ", NULL);
+  struct pl__text text = {.memory = &job->resolver->memory};
+  pl__text_string(&text, "Cannot find ");
+  pl__text_string(&text, what);
+  pl__text_string(&text, " '");
+  pl__text_add(&text, path, length);
+  pl__text_string(&text, "' imported from ");
+  if (text.broken) job->error = PL_ENOMEM;
+  *job->resolution =
+      (struct pl_resolution){.code = PL_CODE_ERR_MODULE_NOT_FOUND};
+  if (job->error == 0) {
+    job->resolution->before = pl__keep(job, text.bytes, text.length);
+    job->resolution->before_length = text.length;
+  }
+  pl__text_free(&text);
   pl__fail_after(job, "");
 }
 
@@ -25,6 +38,38 @@ static void path_to_url(struct pl__job *job, const char *path, size_t length) {
   if (job->url.broken) job->error = PL_ENOMEM;
 }
 
+/* The length of a directory's text without the slash that "@s/" leaves. */
+static size_t plain_length(const char *dir, size_t length) {
+  return length > 1 && dir[length - 1] == '/' ? length - 1 : length;
+}
+
+/* Fails, naming the first file that was looked for. Node 20 finds its path as
+ * a URL. */
+static void no_main(struct pl__job *job, const struct pl__package *package,
+                    const char *dir, size_t dir_length) {
+  struct pl__text name = {.memory = &job->resolver->memory};
+  pl__text_set(&name, "./", 2);
+  if (package->main == NULL)
+    pl__text_string(&name, "index.js");
+  else
+    pl__text_add(&name, package->main, package->main_length);
+  if (name.broken) {
+    job->error = PL_ENOMEM;
+  } else if (job->resolver->node < 22) {
+    pl__url_parse(job, dir, dir_length, name.bytes, name.length);
+    if (job->error == 0 && pl__url_to_path(job, true))
+      not_found(job, "package", job->base.bytes, job->base.length);
+  } else {
+    pl__text_set(&job->base, dir, plain_length(dir, dir_length));
+    pl__text_resolve(&job->base, name.bytes + 2, name.length - 2);
+    if (job->base.broken)
+      job->error = PL_ENOMEM;
+    else
+      not_found(job, "package", job->base.bytes, job->base.length);
+  }
+  pl__text_free(&name);
+}
+
 /* main, with extensions and as a directory, and the package's index. */
 static bool legacy_main(struct pl__job *job, const struct pl__package *package,
                         const char *dir, size_t dir_length,
@@ -35,15 +80,22 @@ static bool legacy_main(struct pl__job *job, const struct pl__package *package,
                                       "/index.node"};
   bool has_main = package->main != NULL;
   bool slash = has_main && pl__ends(package->main, package->main_length, "/");
+  /* To Node 20 main is part of a URL, and nothing absolute. */
+  size_t skip = 0;
+  while (has_main && job->resolver->node < 22 &&
+         skip < package->main_length && package->main[skip] == '/')
+    skip++;
   bool found = false;
   for (int i = has_main ? 0 : 7; i < 10 && !found && job->error == 0; i++) {
-    pl__text_set(&job->base, dir, dir_length);
+    pl__text_set(&job->base, dir, plain_length(dir, dir_length));
     if (i < 7) {
-      pl__text_resolve(&job->base, package->main, package->main_length);
-      /* The root has a slash of its own. A slash at main's end stays. */
+      pl__text_resolve(&job->base, package->main + skip,
+                       package->main_length - skip);
+      /* The root has a slash of its own. */
       if (job->base.length == 1 && i > 0) pl__text_clear(&job->base);
-      if (slash && i == 0) continue;
-      if (slash && i < 4) pl__text_byte(&job->base, '/');
+      /* A slash at main's end stays, but Node 22 looks without it, too. */
+      if (slash && i == 0 && job->resolver->node < 22) continue;
+      if (slash && i > 0 && i < 4) pl__text_byte(&job->base, '/');
     }
     pl__text_string(&job->base, i < 7 ? after_main[i] : alone[i - 7]);
     if (job->base.broken) job->error = PL_ENOMEM;
@@ -57,7 +109,7 @@ static bool legacy_main(struct pl__job *job, const struct pl__package *package,
   if (found)
     path_to_url(job, job->base.bytes, job->base.length);
   else
-    not_found(job, "package", dir, dir_length);
+    no_main(job, package, dir, dir_length);
   return found && job->error == 0;
 }
 
@@ -83,7 +135,8 @@ static bool in_package(struct pl__job *job, struct pl__node *node,
                        const char *dir, size_t dir_length, const char *subpath,
                        size_t length, const struct pl_place *near) {
   const struct pl__package *package = pl__package(job, node);
-  if (job->error != 0 || pl__fail_package(job, package, dir, dir_length))
+  if (job->error != 0 || pl__fail_imported(job, package, dir, dir_length,
+                                           job->bare, job->bare_length))
     return false;
   if (package->exports.value != NULL)
     return pl__exports(job, package, dir, dir_length, subpath, length, true);
@@ -111,7 +164,11 @@ static bool in_modules(struct pl__job *job, struct pl_place *place,
     if (job->error != 0) break;
     struct pl__spot spot = pl__spot(job, dir.bytes, dir.length, at);
     struct pl__node *node = pl__at(job, &spot, "");
-    if (node != NULL && node->kind == PL_FS_DIRECTORY) {
+    /* "" and "@s/" leave a slash, which is seen in messages. */
+    if (name_length == 0 || name[name_length - 1] == '/')
+      pl__text_byte(&dir, '/');
+    if (dir.broken) job->error = PL_ENOMEM;
+    if (job->error == 0 && node != NULL && node->kind == PL_FS_DIRECTORY) {
       found = in_package(job, node, dir.bytes, dir.length, subpath, length, at);
       done = true;
     } else if (at->up == at || job->error != 0) {
@@ -123,6 +180,24 @@ static bool in_modules(struct pl__job *job, struct pl_place *place,
   pl__text_free(&dir);
   if (!done && job->error == 0) not_found(job, "package", name, name_length);
   return found;
+}
+
+/* The scope of a place, and where it is. Node 22 goes on above a package.json
+ * that is broken, and names the last that is. */
+static const struct pl__package *scope_of(struct pl__job *job,
+                                          struct pl_place *place,
+                                          const struct pl_place **where) {
+  const struct pl__package *scope = pl__scope(job, place);
+  struct pl_place *at = place->scope_place;
+  while (job->error == 0 && at != NULL && at->up != at &&
+         scope->state == PL__PACKAGE_BROKEN && job->resolver->node >= 22) {
+    const struct pl__package *next = pl__scope(job, at->up);
+    if (job->error != 0 || next->state != PL__PACKAGE_BROKEN) break;
+    scope = next;
+    at = at->up->scope_place;
+  }
+  *where = at;
+  return scope;
 }
 
 bool pl__import_bare(struct pl__job *job, struct pl_place *place,
@@ -143,6 +218,8 @@ bool pl__import_bare(struct pl__job *job, struct pl_place *place,
   }
   bool valid;
   size_t size = bare_name(name, length, &valid);
+  job->bare = name;
+  job->bare_length = length;
   if (!valid) {
     pl__fail(job, PL_CODE_ERR_INVALID_MODULE_SPECIFIER, "Invalid module \"",
              pl__keep(job, name, length),
@@ -154,11 +231,12 @@ bool pl__import_bare(struct pl__job *job, struct pl_place *place,
   pl__text_byte(&subpath, '.');
   pl__text_add(&subpath, name + size, length - size);
   if (subpath.broken) job->error = PL_ENOMEM;
-  const struct pl__package *scope = pl__scope(job, place);
+  const struct pl_place *at;
+  const struct pl__package *scope = scope_of(job, place, &at);
   bool found = false;
-  const struct pl_place *at = place->scope_place;
   if (job->error != 0 ||
-      (at != NULL && pl__fail_package(job, scope, at->text, at->length)))
+      (at != NULL &&
+       pl__fail_scope(job, scope, at->text, at->length, NULL, 0)))
     found = false;
   else if (at != NULL && scope->exports.value != NULL && scope->name != NULL &&
            pl__same(scope->name, scope->name_length, name, size))
@@ -188,8 +266,8 @@ static void check_scope(struct pl__job *job) {
   if (job->error != 0) return;
   const struct pl__package *scope = pl__scope(job, place);
   if (job->error == 0 && place->scope_place != NULL)
-    pl__fail_package(job, scope, place->scope_place->text,
-                     place->scope_place->length);
+    pl__fail_scope(job, scope, place->scope_place->text,
+                   place->scope_place->length, path, length);
 }
 
 /* A file URL, in job->url: it must be a file. */
@@ -276,9 +354,9 @@ void pl__import(struct pl__job *job) {
   if (relative) {
     pl__url_parse(job, job->place->text, job->place->length, request, length);
   } else if (length > 0 && request[0] == '#') {
-    const struct pl__package *scope = pl__scope(job, job->place);
+    const struct pl_place *at;
+    const struct pl__package *scope = scope_of(job, job->place, &at);
     if (job->error != 0) return;
-    const struct pl_place *at = job->place->scope_place;
     if (at == NULL)
       found = pl__imports(job, scope, "/", 1);
     else

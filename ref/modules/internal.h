@@ -193,6 +193,8 @@ struct pl__job {
   void *tell_arg;
   const char *reason; /* why the last look failed, when told */
   const char *parent; /* who messages name instead of the module that asks */
+  const char *bare;   /* the package and subpath that are looked for */
+  size_t bare_length;
   struct pl__text base, spare;
   struct pl__text url; /* "/encoded/path?query#fragment" */
   size_t url_path;     /* length of its path */
@@ -249,6 +251,14 @@ int pl__tree_refresh(struct pl_resolver *resolver);
 
 bool pl__fail_package(struct pl__job *job, const struct pl__package *package,
                       const char *dir, size_t length);
+/* The same, of a package that `name` was found in by import, and of the scope
+ * of a file, or (NULL) of the module that asks. */
+bool pl__fail_imported(struct pl__job *job, const struct pl__package *package,
+                       const char *dir, size_t length, const char *name,
+                       size_t name_length);
+bool pl__fail_scope(struct pl__job *job, const struct pl__package *package,
+                    const char *dir, size_t length, const char *file,
+                    size_t file_length);
 const char *pl__keep_in_tree(struct pl__job *job, const char *bytes,
                              size_t length);
 /* package.json of a real directory; never NULL unless job->error. */

@@ -39,7 +39,7 @@ static char peek(const struct reader *reader) {
 static int fail(struct reader *reader, const char *what) {
   bool end = reader->at >= reader->length;
   if (what == NULL && end) what = "Unexpected end of JSON input";
-  *reader->error = (struct pl__json_error){what, reader->at};
+  *reader->error = (struct pl__json_error){.what = what, .at = reader->at};
   return PL_EINVAL;
 }
 
@@ -300,10 +300,13 @@ static int read_key(struct reader *reader, struct pl__value *value,
   if (error != 0) return error;
   value->key_length = (uint32_t)length;
   skip_space(reader);
-  /* V8 has words for this at the first property only. */
-  if (peek(reader) != ':')
-    return fail(reader,
-                first ? "Expected ':' after property name in JSON" : NULL);
+  /* Before 12, V8 has words for this at the first property only. */
+  if (peek(reader) != ':') {
+    static const char what[] = "Expected ':' after property name in JSON";
+    fail(reader, first ? what : NULL);
+    reader->error->later = what;
+    return PL_EINVAL;
+  }
   reader->at++;
   skip_space(reader);
   return 0;
@@ -456,9 +459,10 @@ static void add_context(struct pl__text *out, const char *text, size_t length,
 }
 
 void pl__json_message(struct pl__text *out, const char *text, size_t length,
-                      const struct pl__json_error *error, bool lines) {
+                      const struct pl__json_error *error, bool later) {
   size_t at = error->at;
-  if (error->what == NULL) {
+  const char *what = later && error->later != NULL ? error->later : error->what;
+  if (what == NULL) {
     size_t size = 1;
     while (at + size < length &&
            ((unsigned char)text[at + size] & 0xc0) == 0x80)
@@ -474,14 +478,14 @@ void pl__json_message(struct pl__text *out, const char *text, size_t length,
       return;
     }
   } else {
-    pl__text_string(out, error->what);
-    if (strstr(error->what, "end of JSON") != NULL) return;
+    pl__text_string(out, what);
+    if (strstr(what, "end of JSON") != NULL) return;
   }
   char number[96];
   int size =
       snprintf(number, sizeof number, " at position %zu", units(text, at));
   pl__text_add(out, number, (size_t)size);
-  if (!lines) return;
+  if (!later) return;
   size_t line = 1, start = 0;
   for (size_t i = 0; i < at; i++)
     if (text[i] == '\n') {

@@ -35,8 +35,9 @@ struct pl__value {
 
 /* Where and how it broke: V8's words. */
 struct pl__json_error {
-  const char *what; /* "Unexpected end of JSON input"; NULL: a token */
-  size_t at;        /* byte */
+  const char *what;  /* "Unexpected end of JSON input"; NULL: a token */
+  const char *later; /* V8's since 12, where it is another; or NULL */
+  size_t at;         /* byte */
 };
 
 /*
@@ -48,9 +49,9 @@ int pl__json_read(struct pl__arena *arena,
                   size_t length, const struct pl__value **root,
                   struct pl__json_error *error);
 
-/* Appends the message of V8's SyntaxError; `lines`: as since V8 12. */
+/* Appends the message of V8's SyntaxError; `later`: as since V8 12. */
 void pl__json_message(struct pl__text *out, const char *text, size_t length,
-                      const struct pl__json_error *error, bool lines);
+                      const struct pl__json_error *error, bool later);
 
 /* Unescapes what stands between the quotes of a string. False: bad escape (or,
  * when `strict`, half a surrogate pair), which ends at *at. */

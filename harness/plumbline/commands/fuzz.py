@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`plumbline fuzz`: random programs on implementations, against the model."""
+"""`plumbline fuzz`: random programs on implementations, against the model;
+random trees on the reference's resolver, against Node."""
 
 from __future__ import annotations
 
@@ -35,6 +36,8 @@ Examples:
   plumbline fuzz loop --impl libuv --layer handles --seconds 60
   plumbline fuzz loop --impl bun --without bun=refresh,interval
   plumbline fuzz loop --adapter './my-adapter' --name mine
+  plumbline fuzz modules --seconds 60
+  plumbline fuzz modules --impl node@22 --seed 5000 --findings 3
 \b
 Exit status: 0 every trace is one that the model allows, 1 something was
 found, 2 nothing was proved, 130 interrupted.
@@ -42,7 +45,7 @@ found, 2 nothing was proved, 130 interrupted.
 
 
 @click.command("fuzz", epilog=_EPILOG)
-@click.argument("area", type=click.Choice(["loop"]))
+@click.argument("area", type=click.Choice(["loop", "modules"]))
 @click.option("--impl", "implementations", multiple=True, metavar="IMPL",
               help="An implementation, as for run; may be given again.")
 @click.option("--adapter", metavar="CMD", help="An adapter of your own.")
@@ -52,7 +55,7 @@ found, 2 nothing was proved, 130 interrupted.
               help="What to call your own implementation.")
 @click.option("--examples", type=click.IntRange(1), default=500,
               show_default=True, metavar="N",
-              help="Draw so many programs for each layer.")
+              help="Draw so many programs for each layer, or trees.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True),
               metavar="S", help="Stop after so long; examples may be left.")
 @click.option("--seed", type=click.IntRange(0), default=0,
@@ -94,7 +97,22 @@ def command(
     A program is explored on the reference's virtual loop, which gives all
     traces that are allowed. Each implementation runs it through its adapter.
     A trace outside is shrunk to a small program and written as a case file.
+
+    Of modules, random trees of files are drawn, and 60 questions about each
+    are asked of the reference and of Node 20 and 22 (all that are here, or
+    those that --impl names). An answer that differs, without a cause that is
+    known, is shrunk to a small tree and written as a case file.
     """
+    if area == "modules":
+        from plumbline.commands._fuzz_modules import fuzz_modules
+
+        if adapter or provider or layer or without or not known:
+            raise UsageError(
+                "that option is about programs, not about trees",
+                remedy="fuzz modules has --impl, --examples, --seconds, "
+                "--seed, --findings and --out")
+        return fuzz_modules(implementations, examples, seconds, seed,
+                            findings, out)
     from plumbline.fuzz import Oracle, Session, parse_without, read_known
     from plumbline.places import find_places
 

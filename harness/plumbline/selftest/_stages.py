@@ -9,6 +9,7 @@ doing nothing.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import xml.etree.ElementTree as xml
 from collections.abc import Sequence
@@ -218,6 +219,22 @@ def _pinned(bench: Bench) -> Count:
     return _judged(bench, bench.places, specs)
 
 
+def _resolvers(bench: Bench) -> Count:
+    """A tree of many packages, on the reference and on Node 20 and 22."""
+    from plumbline.registry import read_registry
+    from plumbline.resolvers import find_nodes
+
+    if shutil.which("npm") is None:
+        return Count(skipped=1, note="no npm to install packages with")
+    nodes, missing = find_nodes(read_registry(bench.places))
+    if not nodes:
+        return Count(skipped=1, note="; ".join(missing))
+    return _one(bench, [
+        sys.executable, "-m", "plumbline.cli", "compare-resolvers",
+        "--installed",
+    ], "compare-resolvers --installed")
+
+
 def _repeated(bench: Bench) -> Count:
     return _judged(bench, bench.places, ["ref", "libuv"], repeat=5)
 
@@ -234,6 +251,8 @@ def stages() -> list[Stage]:
         *map(_sanitized, _SANITIZERS),
         Stage("runtimes", f"cases on {', '.join(_PINNED)}", _pinned,
               full=True),
+        Stage("resolvers", "a tree of 1,600 packages, as Node resolves it",
+              _resolvers, full=True),
         Stage("repeat", "every case five times", _repeated, full=True),
     ]
 

@@ -22,7 +22,7 @@ struct options {
   int condition_count, path_count;
   int node;
   unsigned list_after;
-  bool import, explain, batch, stats, preserve, dot, plain;
+  bool import, explain, batch, stats, preserve, dot, plain, scan;
   int repeat;                         /* for timing: 0, or how often */
   char *owned[PL__LIST_MOST * 2 + 2]; /* to be freed */
   int owned_count;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "graph.h"
+#include "scan.h"
 
 struct app {
   struct options options;
@@ -218,6 +219,10 @@ static int draw(struct app *app) {
 
 static int run(struct app *app) {
   if (app->options.graph != NULL) return draw(app);
+  if (app->options.scan) {
+    int error = scan_files(&app->fs.base, stdin, stdout);
+    return error == 0 ? 0 : trouble(error);
+  }
   if (app->options.batch) return answer_lines(app);
   int status = 0;
   for (int i = 0; i < app->options.specifier_count && status == 0; i++)

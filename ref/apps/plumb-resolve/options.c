@@ -16,6 +16,7 @@ static const char usage[] =
     "usage: plumb-resolve [OPTIONS] SPECIFIER...\n"
     "       plumb-resolve [OPTIONS] --batch < LINES\n"
     "       plumb-resolve [OPTIONS] --graph ENTRY\n"
+    "       plumb-resolve --scan < PATHS\n"
     "Tells where a require() or an import leads, as Node does, and why.\n"
     "  --from DIR         the directory of the module that asks (.)\n"
     "  --import           resolve as import does (require)\n"
@@ -25,6 +26,8 @@ static const char usage[] =
     "                     object per line\n"
     "  --graph ENTRY      follow requires and imports from a file; JSON\n"
     "  --dot              print the graph as DOT\n"
+    "  --scan             read paths ended by NUL, print what these sources\n"
+    "                     ask for, one JSON array per line\n"
     "  --node 20|22       whose rules (22)\n"
     "  --preserve-symlinks\n"
     "  --plain            leave out format and package\n"
@@ -100,6 +103,7 @@ enum {
   BATCH,
   GRAPH,
   DOT,
+  SCAN,
   NODE,
   PRESERVE,
   PLAIN,
@@ -116,6 +120,7 @@ static const struct option longs[] = {
     {"batch", no_argument, NULL, BATCH},
     {"graph", required_argument, NULL, GRAPH},
     {"dot", no_argument, NULL, DOT},
+    {"scan", no_argument, NULL, SCAN},
     {"node", required_argument, NULL, NODE},
     {"preserve-symlinks", no_argument, NULL, PRESERVE},
     {"plain", no_argument, NULL, PLAIN},
@@ -147,6 +152,9 @@ static int read_option(struct options *options, int option) {
     return options->graph == NULL ? 2 : 0;
   case DOT:
     options->dot = true;
+    return 0;
+  case SCAN:
+    options->scan = true;
     return 0;
   case NODE:
     options->node = atoi(optarg);
@@ -187,7 +195,7 @@ int options_read(struct options *options, int argc, char **argv) {
   options->specifiers = argv + optind;
   options->specifier_count = argc - optind;
   bool nothing = !options->batch && options->graph == NULL &&
-                 options->specifier_count == 0;
+                 !options->scan && options->specifier_count == 0;
   if (status == 0 && (nothing || !read_environment(options))) status = 2;
   if (status == 2) fputs(usage, stderr);
   return status;

@@ -114,6 +114,19 @@ def test_paths_of_the_environment_are_heeded(tree: Path) -> None:
     assert paths == [f"{tree}/np/x.js", f"{tree}/home/.node_modules/y.js"]
 
 
+def test_a_scan_tells_what_sources_ask_for(tree: Path) -> None:
+    """Kind, file, specifier and line; also of what cannot be read."""
+    paths = [f"{tree}/a.js", f"{tree}/nope.js", f"{tree}/b.js"]
+    out = _run("--scan", text="".join(path + "\0" for path in paths))
+    assert [json.loads(line) for line in out.splitlines()] == [
+        ["require", f"{tree}/a.js", "./b", 2],
+        ["unreadable", f"{tree}/nope.js", "ENOENT", 0],
+        ["require", f"{tree}/b.js", "./a", 1],
+        ["require", f"{tree}/b.js", "nope", 1],
+        ["require", f"{tree}/b.js", "fs", 1],
+        ["import()", f"{tree}/b.js", "p", 1]]
+
+
 def test_what_is_no_question_is_status_2() -> None:
     """Usage goes to stderr."""
     assert _run(status=2) == ""

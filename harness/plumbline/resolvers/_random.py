@@ -13,16 +13,9 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Question", "Tree", "random_tree", "write_tree"]
+from plumbline.resolvers._ask import Question
 
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: `mode` r or i, from a directory, a specifier."""
-
-    mode: str
-    place: str
-    specifier: str
+__all__ = ["Tree", "random_tree", "write_tree"]
 
 
 @dataclass

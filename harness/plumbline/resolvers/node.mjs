@@ -36,7 +36,10 @@ function answer(mode, from, specifier) {
     if (mode === 'i') return importOf(from, specifier);
     return { path: createRequire(`${from}/[from]`).resolve(specifier) };
   } catch (error) {
-    return { code: error.code ?? null, name: error.name, message: error.message,
+    // A hint at what require() would have found is no part of the answer.
+    const message = mode === 'i' ? error.message.split('\nDid you mean to import')[0]
+      : error.message;
+    return { code: error.code ?? null, name: error.name, message,
              errorPath: error.path, requestPath: error.requestPath };
   }
 }
