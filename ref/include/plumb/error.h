@@ -17,10 +17,15 @@ extern "C" {
 /* X(name, text): PL_<name> is -<name>. */
 #define PL_ERRORS(X)                                                           \
   X(EACCES, "permission denied")                                               \
+  X(EADDRINUSE, "address in use")                                              \
+  X(EADDRNOTAVAIL, "address not available")                                    \
   X(EAGAIN, "resource temporarily unavailable")                                \
   X(EBADF, "bad file descriptor")                                              \
+  X(EBADMSG, "malformed message")                                              \
   X(EBUSY, "resource busy")                                                    \
   X(ECANCELED, "operation cancelled")                                          \
+  X(ECONNREFUSED, "connection refused")                                        \
+  X(ECONNRESET, "connection reset")                                            \
   X(EDEADLK, "nothing can happen any more")                                    \
   X(EEXIST, "already exists")                                                  \
   X(EFAULT, "bad address")                                                     \
@@ -31,15 +36,22 @@ extern "C" {
   X(EISDIR, "is a directory")                                                  \
   X(ELOOP, "too many symbolic links")                                          \
   X(EMFILE, "too many open files in the process")                              \
+  X(EMSGSIZE, "message too long")                                              \
   X(ENAMETOOLONG, "name too long")                                             \
   X(ENFILE, "too many open files in the system")                               \
+  X(ENOBUFS, "no buffer space")                                                \
   X(ENOENT, "no such file or directory")                                       \
   X(ENOMEM, "out of memory")                                                   \
   X(ENOSPC, "no space left")                                                   \
+  X(ENOTCONN, "not connected")                                                 \
   X(ENOTDIR, "not a directory")                                                \
+  X(ENOTSOCK, "not a socket")                                                  \
   X(ENOTSUP, "not supported")                                                  \
   X(EPERM, "operation not permitted")                                          \
-  X(EPIPE, "broken pipe")
+  X(EPIPE, "broken pipe")                                                      \
+  X(EPROTO, "protocol error")                                                  \
+  X(ESRCH, "no such process")                                                  \
+  X(ETIMEDOUT, "timed out")
 
 enum pl_error {
 #define X(name, text) PL_##name = -name,

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channel_read.c: bytes and descriptors come in and become messages.
+ *
+ * Invariants:
+ *  - A message lies in the buffer of the loop when it came whole, else in
+ *    `partial`; it is borrowed by the callback, and then gone.
+ *  - Descriptors belong to the next message about a handle, which may end
+ *    before or after the bytes that they came with. Others that come meanwhile
+ *    replace them, which is a problem; no more than these are ever open.
+ *  - The control buffer has room for as many as the kernel passes, so what is
+ *    truncated is so for want of descriptors: a refusal waits until there are
+ *    some, and the sender sends the handle again.
+ */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READS_IN_A_ROW = 64, PATIENCE = 16, PARTIAL_KEPT = 1 << 20 };
+
+/* ---------------------------------------------------------------------- */
+/* Descriptors                                                            */
+
+static void drop_pending(struct pl_channel *channel) {
+  pl__close_fds(channel->pending, channel->pending_count);
+  channel->pending_count = 0;
+}
+
+/* Keeps the descriptors of one read. */
+static void keep_fds(struct pl_channel *channel, struct msghdr *message) {
+  unsigned had = channel->pending_count;
+  for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at != NULL;
+       at = CMSG_NXTHDR(message, at)) {
+    if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
+    drop_pending(channel);
+    channel->pending_count =
+        (unsigned)((at->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(channel->pending, CMSG_DATA(at),
+           channel->pending_count * sizeof(int));
+  }
+  if (message->msg_flags & MSG_CTRUNC) {
+    drop_pending(channel);
+    channel->pending_lost = true;
+  }
+  if (had > 0)
+    pl__channel_problem(channel, PL_EPROTO, "descriptors without a message");
+}
+
+static ssize_t receive(struct pl_channel *channel, bool *brought) {
+  union {
+    struct cmsghdr head;
+    char space[CMSG_SPACE(PL_CHANNEL_MOST_FDS * sizeof(int))];
+  } control;
+  struct iovec bytes = {.iov_base = channel->loop->stream_buffer,
+                        .iov_len = PL__CHANNEL_BUFFER};
+  struct msghdr message = {.msg_iov = &bytes,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = sizeof control};
+  ssize_t got;
+  do
+    got = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return -errno;
+  *brought = message.msg_controllen > 0 || message.msg_flags & MSG_CTRUNC;
+  if (*brought) keep_fds(channel, &message);
+  return got;
+}
+
+/* ---------------------------------------------------------------------- */
+/* Messages about handles                                                 */
+
+static void refuse(struct pl_channel *channel, int error, const char *what) {
+  drop_pending(channel);
+  pl__channel_answer(channel, "NODE_HANDLE_NACK");
+  pl__channel_problem(channel, error, what);
+}
+
+/* The descriptors were lost since the process has too many. They would be again
+ * if the sender heard of it now. */
+static void refuse_later(struct pl_channel *channel) {
+  channel->pending_lost = false;
+  channel->lost++;
+  channel->tries = 0;
+  if (!pl_object_is_active(&channel->retry))
+    pl_timer_start(&channel->retry, PL__CHANNEL_RETRY_MS, 0);
+  pl__channel_problem(channel, PL_EMFILE, "descriptors were lost");
+}
+
+void pl__channel_refuse_lost(struct pl_channel *channel) {
+  if (channel->lost == 0) return;
+  int probe = fcntl(channel->fd, F_DUPFD_CLOEXEC, 0);
+  if (probe >= 0) close(probe);
+  if (probe < 0 && ++channel->tries < PL__CHANNEL_RETRIES) {
+    pl_timer_start(&channel->retry, PL__CHANNEL_RETRY_MS, 0);
+    return;
+  }
+  for (; channel->lost > 0 && pl__channel_is_open(channel); channel->lost--)
+    pl__channel_answer(channel, "NODE_HANDLE_NACK");
+}
+
+static int check_fds(enum pl_handle_type type, const int *fds,
+                     unsigned count) {
+  for (unsigned i = 0; i < count; i++) {
+    int error = pl__handle_check(type, fds[i]);
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+static bool is_internal(const struct pl_value *value) {
+  const struct pl_value *cmd = pl_value_get(value, "cmd");
+  return cmd != NULL && cmd->type == PL_VALUE_STRING && cmd->length > 5 &&
+         memcmp(cmd->bytes, "NODE_", 5) == 0;
+}
+
+static void deliver(struct pl_channel *channel, struct pl_message *message) {
+  int *fds = message->fds;
+  void (*fn)(void *, struct pl_message *) =
+      is_internal(message->value) ? channel->events->internal
+                                  : channel->events->message;
+  if (fn != NULL) {
+    channel->loop->calls++;
+    fn(channel->arg, message);
+    pl__drain_if_needed(channel->loop);
+  }
+  pl__close_fds(fds, message->fd_count);
+}
+
+/* Takes the pending descriptors that a handle of so many says it has; closes
+ * what came beyond. */
+static void take_fds(struct pl_channel *channel, int *fds, unsigned count) {
+  memcpy(fds, channel->pending, count * sizeof(int));
+  unsigned more = channel->pending_count - count;
+  pl__close_fds(channel->pending + count, more);
+  channel->pending_count = 0;
+  if (more > 0)
+    pl__channel_problem(channel, PL_EPROTO, "more descriptors than handles");
+}
+
+static void take_handle(struct pl_channel *channel,
+                        const struct pl_value *value) {
+  enum pl_handle_type type = pl__handle_type(pl_value_get(value, "type"));
+  double said = pl_value_to_number(pl_value_get(value, "count"), 1);
+  if (channel->pending_lost) {
+    refuse_later(channel);
+    return;
+  }
+  if (type == PL_HANDLE_NONE || !(said >= 1 && said <= PL_CHANNEL_MOST_FDS)) {
+    refuse(channel, PL_EPROTO, "a handle of no known type");
+    return;
+  }
+  unsigned count = (unsigned)said;
+  if (channel->pending_count < count) {
+    refuse(channel, PL_EPROTO, "a handle without a descriptor");
+    return;
+  }
+  if (check_fds(type, channel->pending, count) != 0) {
+    refuse(channel, PL_ENOTSOCK, "a handle of another kind than it says");
+    return;
+  }
+  struct pl_value nothing = {.type = PL_VALUE_UNDEFINED};
+  const struct pl_value *inner = pl_value_get(value, "msg");
+  int fds[PL_CHANNEL_MOST_FDS];
+  struct pl_message message = {.value = &nothing,
+                               .type = type,
+                               .fds = fds,
+                               .fd_count = count};
+  /* The tree is ours, and callbacks may change it. */
+  if (inner != NULL) message.value = (struct pl_value *)(uintptr_t)inner;
+  take_fds(channel, fds, count);
+  pl__channel_answer(channel, "NODE_HANDLE_ACK");
+  deliver(channel, &message);
+}
+
+static void dispatch(struct pl_channel *channel, struct pl_value *value,
+                     const char *text, size_t length) {
+  const struct pl_value *cmd = pl_value_get(value, "cmd");
+  if (pl_value_is(cmd, "NODE_HANDLE_ACK")) {
+    pl__channel_answered(channel, true);
+  } else if (pl_value_is(cmd, "NODE_HANDLE_NACK")) {
+    pl__channel_answered(channel, false);
+  } else if (pl_value_is(cmd, "NODE_HANDLE")) {
+    take_handle(channel, value);
+  } else {
+    struct pl_message message = {
+        .value = value, .text = text, .length = length};
+    deliver(channel, &message);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+/* Framing                                                                */
+
+/* One message without its frame. */
+static void take_message(struct pl_channel *channel, const char *data,
+                         size_t length) {
+  struct pl_value *value;
+  struct pl__json_fault fault = {"an empty line", 0};
+  int error;
+  pl_values_reset(&channel->values);
+  if (channel->mode == PL_CHANNEL_ADVANCED)
+    error = pl__clone_get(&channel->values, data, length, &value, &fault);
+  else if (length == 0)
+    error = PL_EBADMSG;
+  else
+    error = pl__json_get(&channel->values, data, length, &value, &fault);
+  if (error == 0)
+    dispatch(channel, value, data, length);
+  else if (error == PL_EBADMSG)
+    pl__channel_problem(channel, error, fault.what);
+  else
+    pl__channel_end(channel, error);
+}
+
+/* How long the frame at the begin of these bytes is, 0: it is not whole yet,
+ * SIZE_MAX: too long. seen: so many bytes have no newline, as was seen. */
+static size_t frame_length(const struct pl_channel *channel, const char *data,
+                           size_t length, size_t seen) {
+  size_t whole;
+  if (channel->mode == PL_CHANNEL_ADVANCED) {
+    if (length < 4) return 0;
+    const unsigned char *head = (const void *)data;
+    whole = 4 + ((size_t)head[0] << 24 | (size_t)head[1] << 16 |
+                 (size_t)head[2] << 8 | head[3]);
+  } else {
+    const char *newline = memchr(data + seen, '\n', length - seen);
+    whole = newline == NULL ? length + 1 : (size_t)(newline - data) + 1;
+  }
+  if (whole - 1 > channel->most_length) return SIZE_MAX;
+  return whole > length ? 0 : whole;
+}
+
+static void take_frame(struct pl_channel *channel, const char *data,
+                       size_t whole) {
+  if (channel->mode == PL_CHANNEL_ADVANCED)
+    take_message(channel, data + 4, whole - 4);
+  else
+    take_message(channel, data, whole - 1);
+}
+
+static int keep_bytes(struct pl_channel *channel, const char *data,
+                      size_t length) {
+  size_t needed = channel->partial_length + length;
+  if (needed > channel->partial_capacity) {
+    size_t capacity = needed < 1024 ? 1024 : needed + needed / 2;
+    char *partial = pl__resize(&channel->loop->allocator, channel->partial,
+                               capacity);
+    if (partial == NULL) return PL_ENOMEM;
+    channel->partial = partial;
+    channel->partial_capacity = capacity;
+  }
+  memcpy(channel->partial + channel->partial_length, data, length);
+  channel->partial_length += length;
+  return 0;
+}
+
+/* Whether messages are still to be told. */
+static bool is_reading(const struct pl_channel *channel) {
+  return pl__channel_is_open(channel) &&
+         !(channel->state & PL__CHANNEL_PAUSED);
+}
+
+/* How many of these bytes complete the message that has begun; all, when they
+ * do not. */
+static size_t missing(const struct pl_channel *channel, const char *data,
+                      size_t length) {
+  if (channel->mode == PL_CHANNEL_JSON) {
+    const char *newline = memchr(data, '\n', length);
+    return newline == NULL ? length : (size_t)(newline - data) + 1;
+  }
+  size_t have = channel->partial_length;
+  if (have < 4) return length < 4 - have ? length : 4 - have;
+  size_t whole = frame_length(channel, channel->partial, SIZE_MAX, 0);
+  if (whole == SIZE_MAX) return 0;
+  return whole - have < length ? whole - have : length;
+}
+
+/* Adds to the message that has begun, and tells it when it is whole. Returns
+ * how many bytes it took. */
+static size_t complete(struct pl_channel *channel, const char *data,
+                       size_t length) {
+  size_t seen = channel->mode == PL_CHANNEL_JSON ? channel->partial_length : 0;
+  size_t taken = missing(channel, data, length);
+  if (keep_bytes(channel, data, taken) != 0) {
+    pl__channel_end(channel, PL_ENOMEM);
+    return length;
+  }
+  size_t whole = frame_length(channel, channel->partial,
+                              channel->partial_length, seen);
+  if (whole == SIZE_MAX) {
+    pl__channel_end(channel, PL_EMSGSIZE);
+    return length;
+  }
+  if (whole != 0) {
+    take_frame(channel, channel->partial, whole);
+    channel->partial_length = 0;
+    if (channel->partial_capacity > PARTIAL_KEPT) {
+      pl__resize(&channel->loop->allocator, channel->partial, 0);
+      channel->partial = NULL;
+      channel->partial_capacity = 0;
+    }
+  }
+  return taken;
+}
+
+/* Tells the messages in these bytes; what is left of them is kept. */
+static void feed(struct pl_channel *channel, const char *data, size_t length) {
+  while (length > 0 && is_reading(channel)) {
+    size_t taken;
+    if (channel->partial_length > 0) {
+      taken = complete(channel, data, length);
+    } else {
+      taken = frame_length(channel, data, length, 0);
+      if (taken == 0) break;
+      if (taken == SIZE_MAX) {
+        pl__channel_end(channel, PL_EMSGSIZE);
+        return;
+      }
+      take_frame(channel, data, taken);
+    }
+    data += taken;
+    length -= taken;
+  }
+  if (length == 0 || !pl__channel_is_open(channel)) return;
+  if (!is_reading(channel)) channel->state |= PL__CHANNEL_BACKLOG;
+  if (keep_bytes(channel, data, length) != 0)
+    pl__channel_end(channel, PL_ENOMEM);
+}
+
+void pl__channel_read_backlog(struct pl_channel *channel) {
+  if (!is_reading(channel)) return;
+  struct pl_loop *loop = channel->loop;
+  char *backlog = channel->partial;
+  size_t length = channel->partial_length;
+  channel->state &= (uint8_t)~PL__CHANNEL_BACKLOG;
+  channel->partial = NULL;
+  channel->partial_length = channel->partial_capacity = 0;
+  feed(channel, backlog, length);
+  pl__resize(&loop->allocator, backlog, 0);
+}
+
+/* ---------------------------------------------------------------------- */
+/* Reading                                                                */
+
+static void at_end(struct pl_channel *channel, int error) {
+  if (error == 0 && channel->partial_length > 0) error = PL_ECONNRESET;
+  pl__channel_end(channel, error);
+}
+
+void pl__channel_read(struct pl_channel *channel) {
+  for (int i = 0; i < READS_IN_A_ROW && is_reading(channel); i++) {
+    if (channel->state & PL__CHANNEL_BACKLOG) return; /* the older ones first */
+    bool brought = false;
+    ssize_t got = receive(channel, &brought);
+    if (!pl__channel_is_open(channel)) return;
+    if (got == PL_EAGAIN) {
+      channel->patience = PATIENCE;
+      return;
+    }
+    if (got <= 0) {
+      at_end(channel, (int)got);
+      return;
+    }
+    feed(channel, channel->loop->stream_buffer, (size_t)got);
+    /* A read ends behind descriptors, whatever follows. Trying for more saves
+     * a poll when they come in a row, and costs a call when they do not. */
+    if (brought && channel->patience > 0) {
+      channel->patience--;
+      return;
+    }
+    if (!brought && got < PL__CHANNEL_BUFFER) return;
+  }
+}
