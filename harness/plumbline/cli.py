@@ -21,17 +21,23 @@ import click
 from plumbline import __version__
 from plumbline.errors import Interrupted, PlumblineError
 
-__all__ = ["main"]
+__all__ = ["COMPLETE_VARIABLE", "group", "main"]
+
+# click answers a shell that sets it; the launcher then builds nothing.
+COMPLETE_VARIABLE = "_PLUMBLINE_COMPLETE"
 
 # name: (module below plumbline.commands, one line of help)
 _COMMANDS = {
     "run": ("run", "Judge implementations and show where they differ."),
+    "diff": ("diff", "Tell what changed between two runs."),
     "list": ("list", "List cases, rules, operations or implementations."),
     "explain": ("explain", "Explain a case, rule, operation or trait."),
     "explain-latency": (
         "explain_latency", "Name the callbacks that held a loop."),
     "explore": ("explore", "Print every trace that a program may leave."),
     "report": ("report", "Write the HTML report of earlier results."),
+    "export": ("export", "Write results as JUnit, Markdown, a badge, …"),
+    "merge": ("merge", "Put the shards of one run together."),
     "runtimes": ("runtimes", "List, add and remove pinned runtimes."),
     "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),
     "bench": ("bench", "Run the benchmarks, or measure the suite itself."),
@@ -40,6 +46,7 @@ _COMMANDS = {
         "compare_resolvers", "Resolve a real tree as Node does, or tell."),
     "mutants": ("mutants", "Check that cases catch wrong references."),
     "test": ("test", "Run every test of the suite itself."),
+    "completion": ("completion", "Print a shell's completion script."),
 }
 
 _EPILOG = """\b
@@ -106,6 +113,11 @@ def _plumbline() -> None:
     """
 
 
+def group() -> click.Command:
+    """The whole command line, for those who look at it from outside."""
+    return _plumbline
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -140,7 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = _plumbline.main(
-            args=arguments, prog_name="plumbline", standalone_mode=False
+            args=arguments, prog_name="plumbline", standalone_mode=False,
+            complete_var=COMPLETE_VARIABLE,
         )
         sys.stdout.flush()
         return status if isinstance(status, int) else 0

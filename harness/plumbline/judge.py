@@ -267,7 +267,7 @@ def judge(
             said.seek(0)
             message = said.read().decode(errors="replace").strip()
         return _outcome(target, process.returncode, message, part, folder,
-                        interrupted)
+                        interrupted, request.shard)
     finally:
         part.unlink(missing_ok=True)
 
@@ -279,6 +279,7 @@ def _outcome(
     part: Path,
     folder: Path,
     interrupted: bool,
+    shard: str | None,
 ) -> Outcome:
     """Read what the judge left and give it its name."""
     interrupted = interrupted or status in (130, -signal.SIGINT)
@@ -293,6 +294,8 @@ def _outcome(
             status, message = 2, f"{message}\n{error}".strip()
         return Outcome(target, status, None, message, interrupted)
     stem = save_name(results, target)
+    if shard:
+        stem += f".shard-{shard.replace('/', '-of-')}"
     end = ".jsonl" if results.complete else ".partial.jsonl"
     final = folder / f"{stem}{end}"
     os.chmod(part, 0o644)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plumbline.completing import complete_cases, complete_implementations
 from plumbline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ Examples:
   plumbline run node --select LOOP-CHECK-2     the cases of a rule
   plumbline run node --select '*immediate*' --repeat 20
   plumbline run --jobs 1                       one at a time
+  plumbline run node --shard 2/4               a quarter of the cases
+  plumbline run --adapter './my-adapter' --watch
   plumbline run --adapter './my-adapter' --name mine
   plumbline run --provider ./libmine.so --name mine
 \b
@@ -39,8 +42,10 @@ Exit status: 0 as expected, 1 something unexpected, 2 nothing was proved,
 
 
 @click.command("run", epilog=_EPILOG)
-@click.argument("implementations", nargs=-1, metavar="[IMPL]...")
+@click.argument("implementations", nargs=-1, metavar="[IMPL]...",
+                shell_complete=complete_implementations)
 @click.option("--select", multiple=True, metavar="GLOB",
+              shell_complete=complete_cases,
               help="Only these cases: glob, subtree or rule id.")
 @click.option("--exclude", multiple=True, metavar="GLOB",
               help="All but these cases.")
@@ -49,6 +54,8 @@ Exit status: 0 as expected, 1 something unexpected, 2 nothing was proved,
 @click.option("--timeout", type=click.IntRange(1), metavar="MS",
               help="Time limit of a case instead of its own.")
 @click.option("--seed", type=int, metavar="N", help="Order of the cases.")
+@click.option("--shard", metavar="K/N",
+              help="Only the K-th of N shares of the cases; see merge.")
 @click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
               help="Judge N implementations at a time "
                    "(default: 2, on one processor 1).")
@@ -66,6 +73,10 @@ Exit status: 0 as expected, 1 something unexpected, 2 nothing was proved,
               help="Where results and report go (default: out).")
 @click.option("-q", "--quiet", is_flag=True,
               help="Print only what is unexpected.")
+@click.option("--json", "as_json", is_flag=True,
+              help="Print the summary as JSON, and nothing else.")
+@click.option("--watch", "again", is_flag=True,
+              help="Run again whenever something changed.")
 def command(
     implementations: tuple[str, ...],
     select: tuple[str, ...],
@@ -73,6 +84,7 @@ def command(
     repeat: int | None,
     timeout: int | None,
     seed: int | None,
+    shard: str | None,
     jobs: int | None,
     adapter: str | None,
     provider: Path | None,
@@ -81,6 +93,8 @@ def command(
     report: bool,
     out: Path | None,
     quiet: bool,
+    as_json: bool,
+    again: bool,
 ) -> int:
     """Judge implementations and show where they differ.
 
@@ -93,13 +107,18 @@ def command(
     from plumbline.places import find_places
 
     places = find_places()
-    request = Request(select, exclude, repeat, timeout, seed)
+    if again:
+        from plumbline.watching import watch, watched_words
+
+        return watch(places, watched_words(adapter, provider))
+    request = Request(select, exclude, repeat, timeout, seed, shard)
+    quiet = quiet or as_json
     targets = _targets(places, implementations, adapter, provider, name)
     folder = out or places.out
     begun = time.monotonic()
     outcomes = _judge_all(places, targets, request, folder, quiet,
                           jobs or default_jobs())
-    status = _tell(places, outcomes, quiet)
+    status = _tell(places, outcomes, quiet, as_json)
     if update and status != 130:
         _update(places, outcomes, quiet)
     if report and status != 130:
@@ -157,13 +176,15 @@ def _judge_all(
                          jobs)
 
 
-def _tell(places: Places, outcomes: Sequence[Outcome], quiet: bool) -> int:
+def _tell(
+    places: Places, outcomes: Sequence[Outcome], quiet: bool, as_json: bool
+) -> int:
     """Print table, unexpected cases and failed runs; gives the status."""
     from plumbline.judge import reproduce
     from plumbline.table import print_table, print_unexpected
-    from plumbline.terminal import output
+    from plumbline.terminal import output, remarks
 
-    console = output()
+    console = remarks() if as_json else output()
     told = [o.results for o in outcomes if o.results is not None]
     if told and not quiet:
         print_table(console, told)
@@ -173,7 +194,13 @@ def _tell(places: Places, outcomes: Sequence[Outcome], quiet: bool) -> int:
         if outcome.results is not None
         for case in outcome.results.unexpected()
     }
-    unexpected = print_unexpected(console, told, commands)
+    if as_json:
+        from plumbline.export import summary_json
+
+        click.echo(summary_json(told), nl=False)
+        unexpected = sum(len(results.unexpected()) for results in told)
+    else:
+        unexpected = print_unexpected(console, told, commands)
     some = any(outcome.proved for outcome in outcomes)
     for outcome in outcomes:
         if some and outcome.silent:
