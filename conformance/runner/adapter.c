@@ -66,6 +66,21 @@ static struct pl_known known_now(const struct pl_adapter *adapter) {
   return known;
 }
 
+/* Whether a process that the run's own has left is alive. */
+static bool others_live(void *data) {
+  struct pl_adapter *adapter = data;
+  struct pl_session *alone = adapter->alone;
+  adapter->alone = NULL; /* what shares its session counts */
+  struct pl_known known = known_now(adapter);
+  adapter->alone = alone;
+  struct pl_pids found = {0};
+  pl_audit_descendants(0, &known, &found);
+  bool any = found.count > 0;
+  pl_pids_free(&found);
+  pl_known_free(&known);
+  return any;
+}
+
 /* Names and kills what is alive and not known. Returns whether there was
  * anything. */
 static bool sweep(struct pl_adapter *adapter, struct pl_text *leaks) {
@@ -155,6 +170,8 @@ enum pl_progress pl_adapter_run_alone(struct pl_adapter *adapter,
   if (pl_spares_prepare(&adapter->spares, &adapter->plan, next, count))
     sweep_spares(adapter);
   request->stream = 1;
+  session->others = others_live;
+  session->others_data = adapter;
   pl_session_run(session, request, timeout_ms, run);
   keep_log(trail, session);
   adapter->alone = NULL;

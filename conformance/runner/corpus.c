@@ -162,6 +162,7 @@ static void read_source(struct pl_case *item, const json_t *object) {
 /* The program is sent as often as it is run: its text is made once. */
 static void write_program(struct pl_case *item, json_t *object) {
   json_t *program = json_object_get(object, "program");
+  item->roles = json_object_get(program, "roles") != NULL;
   if (item->pool > 0)
     json_object_set_new(program, "pool", json_integer(item->pool));
   item->program = pl_mem_need(json_dumps(program, JSON_COMPACT));

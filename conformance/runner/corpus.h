@@ -29,6 +29,7 @@ struct pl_case {
   char *files_text;                /* JSON text, NULL without files */
   unsigned runs, timeout_ms, pool; /* pool 0: not given */
   bool isolated;
+  bool roles; /* the program is of several processes */
   uint64_t hash;
   const char *file; /* the case's source, for messages */
   int line;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "pattern.h"
 
 /* What is gathered while one case runs. */
@@ -212,17 +213,23 @@ static enum pl_progress run_once(struct trial *trial, unsigned long more) {
                                .files = item->files_text,
                                .dir = judge->scratch.shared};
   struct pl_run run = {0};
-  char *own_dir = NULL, *error = NULL;
-  if (item->files_text != NULL) {
+  char *own_dir = NULL, *trace = NULL, *error = NULL;
+  if (item->files_text != NULL || item->roles) {
     own_dir = pl_scratch_make(&judge->scratch, item->files, &error);
-    if (own_dir == NULL) {
+    if (own_dir != NULL && item->roles)
+      trace = pl_scratch_trace(own_dir, &error);
+    if (error != NULL) {
+      pl_scratch_drop(own_dir);
       decide(trial, PL_VERDICT_ERROR, error);
       return PL_WENT_ON;
     }
     request.dir = own_dir;
   }
+  request.trace = trace;
+  request.peer = judge->peer;
   enum pl_progress progress = ask(trial, more, &request, &run);
   pl_scratch_drop(own_dir);
+  free(trace);
   if (progress == PL_WENT_ON && run.kind == PL_RUN_INTERRUPTED)
     progress = PL_INTERRUPTED;
   if (progress == PL_WENT_ON) {
@@ -368,7 +375,7 @@ void pl_outcome_free(struct pl_outcome *outcome) {
 
 enum pl_progress pl_judge_open(struct pl_judge *judge,
                                const struct pl_session_plan *plan) {
-  *judge = (struct pl_judge){.repeat = 1};
+  *judge = (struct pl_judge){.repeat = 1, .peer = pl_path_beside("peer/plumb-peer")};
   char *error = NULL;
   if (pl_scratch_open(&judge->scratch, &error) == 0)
     return pl_adapter_open(&judge->adapter, plan);
@@ -379,4 +386,5 @@ enum pl_progress pl_judge_open(struct pl_judge *judge,
 void pl_judge_close(struct pl_judge *judge) {
   pl_adapter_close(&judge->adapter);
   pl_scratch_close(&judge->scratch);
+  free(judge->peer);
 }

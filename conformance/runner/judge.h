@@ -24,6 +24,7 @@
 struct pl_judge {
   struct pl_adapter adapter;
   struct pl_scratch scratch;
+  char *peer; /* the path of plumb-peer */
   const struct pl_expectations *known;
   unsigned repeat;     /* 1: none */
   unsigned timeout_ms; /* 0: each case's own */

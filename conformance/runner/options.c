@@ -212,20 +212,19 @@ static void take_flag(struct pl_options *options, int option) {
   options->help |= option == OPT_HELP;
 }
 
-/* Gives the path of the host that was built with this conform. */
-static char *find_host(void) {
+char *pl_path_beside(const char *place) {
   char path[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (length <= 0) return pl_mem_copy("plumb-host");
-  path[length] = '\0';
+  path[length > 0 ? length : 0] = '\0';
   char *slash = strrchr(path, '/');
-  if (slash != NULL) *slash = '\0';
-  return pl_mem_format("%s/../host/plumb-host", path);
+  if (slash == NULL) return pl_mem_copy(place);
+  *slash = '\0';
+  return pl_mem_format("%s/../%s", path, place);
 }
 
 static char **provider_command(const struct parts *parts) {
   char **words = pl_mem_alloc(3 * sizeof(char *));
-  words[0] = parts->host != NULL ? pl_mem_copy(parts->host) : find_host();
+  words[0] = parts->host != NULL ? pl_mem_copy(parts->host) : pl_path_beside("host/plumb-host");
   words[1] = pl_mem_copy(parts->provider);
   return words;
 }

@@ -39,4 +39,8 @@ const char *pl_options_help(void);
 char **pl_command_split(const char *text);
 void pl_command_free(char **words);
 
+/* Gives a path beside the folder of this conform, `host/plumb-host`; free with
+ * free(). */
+char *pl_path_beside(const char *place);
+
 #endif

@@ -3,6 +3,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,8 +135,10 @@ static void give_line_room(uv_handle_t *handle, size_t hint, uv_buf_t *buf) {
 
 static void on_out(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
   struct pl_process *process = stream->data;
-  (void)buf;
-  if (count > 0) {
+  if (count > 0 && process->tracing &&
+      stream == (uv_stream_t *)&process->out) {
+    pl_tail_add(&process->log, buf->base, (size_t)count);
+  } else if (count > 0) {
     process->received += (size_t)count;
     pl_lines_filled(&process->lines, (size_t)count);
   } else if (count < 0) {
@@ -143,6 +146,14 @@ static void on_out(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
     uv_read_stop(stream);
   }
   if (process->lines.too_long) uv_read_stop(stream);
+}
+
+static void give_log_room(uv_handle_t *handle, size_t hint, uv_buf_t *buf);
+
+static void give_out_room(uv_handle_t *handle, size_t hint, uv_buf_t *buf) {
+  struct pl_process *process = handle->data;
+  bool is_log = process->tracing && handle == (uv_handle_t *)&process->out;
+  (is_log ? give_log_room : give_line_room)(handle, hint, buf);
 }
 
 static void give_log_room(uv_handle_t *handle, size_t hint, uv_buf_t *buf) {
@@ -175,6 +186,7 @@ static void release(struct pl_process *process) {
   close_one((uv_handle_t *)&process->in);
   close_one((uv_handle_t *)&process->out);
   close_one((uv_handle_t *)&process->err);
+  if (process->tracing) close_one((uv_handle_t *)&process->trace);
   while (process->open > 0)
     uv_run(&process->driver->loop, UV_RUN_ONCE);
   pl_lines_free(&process->lines);
@@ -207,10 +219,37 @@ int pl_process_start(struct pl_driver *driver, char **argv, char **env,
   int error = pl_spawn(argv, env, &spawned);
   if (error != 0) return error;
   struct pl_process *process = take_up(driver, &spawned);
-  uv_read_start((uv_stream_t *)&process->out, give_line_room, on_out);
+  uv_read_start((uv_stream_t *)&process->out, give_out_room, on_out);
   uv_read_start((uv_stream_t *)&process->err, give_log_room, on_err);
   *result = process;
   return 0;
+}
+
+int pl_process_trace(struct pl_process *process, const char *path) {
+  int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return uv_translate_sys_error(errno);
+  uv_pipe_init(&process->driver->loop, &process->trace, 0);
+  process->trace.data = process;
+  process->tracing = true;
+  process->open++;
+  int error = uv_pipe_open(&process->trace, fd);
+  if (error != 0) close(fd);
+  if (error == 0)
+    error = uv_read_start((uv_stream_t *)&process->trace, give_out_room,
+                          on_out);
+  return error;
+}
+
+void pl_process_read_trace(struct pl_process *process) {
+  size_t before;
+  do {
+    before = process->received;
+    uv_run(&process->driver->loop, UV_RUN_NOWAIT);
+  } while (process->received > before && !process->lines.too_long);
+}
+
+void pl_process_turn(struct pl_process *process, unsigned ms) {
+  turn(process->driver, uv_hrtime() + (uint64_t)ms * 1000000u);
 }
 
 struct sending {

@@ -34,6 +34,8 @@ struct pl_process {
   struct pl_driver *driver;
   struct pl_process *older; /* in the driver's list */
   uv_pipe_t in, out, err;
+  uv_pipe_t trace; /* what it and its children write to, in one order */
+  bool tracing;    /* lines come from `trace`, and stdout is a log */
   struct pl_lines lines; /* its stdout */
   struct pl_tail log;    /* its stderr */
   size_t received;       /* bytes of stdout so far */
@@ -67,6 +69,17 @@ int pl_process_start(struct pl_driver *driver, char **argv, char **env,
  * wait that follows tells. */
 void pl_process_send(struct pl_process *process, const char *bytes,
                      size_t count);
+
+/* Takes its lines from a FIFO from now on, which others may write to as well;
+ * what comes on stdout goes to the log. `path` is opened, and held open, so
+ * that the FIFO has no end. Returns 0 or a libuv error. */
+int pl_process_trace(struct pl_process *process, const char *path);
+
+/* With a trace: reads what has been written to it until now. */
+void pl_process_read_trace(struct pl_process *process);
+
+/* Runs the loop for `ms`, or until something happened. */
+void pl_process_turn(struct pl_process *process, unsigned ms);
 
 /* Closes its stdin once everything sent is written. */
 void pl_process_end_input(struct pl_process *process);

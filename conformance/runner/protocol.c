@@ -35,6 +35,12 @@ void pl_message_run(const struct pl_request *request, struct pl_text *text) {
   pl_text_say(text, request->files != NULL ? request->files : "{}");
   pl_text_say(text, ",\"dir\":");
   add_string(text, request->dir);
+  if (request->trace != NULL) {
+    pl_text_say(text, ",\"trace\":");
+    add_string(text, request->trace);
+    pl_text_say(text, ",\"peer\":");
+    add_string(text, request->peer);
+  }
   pl_text_say(text, request->stream ? ",\"stream\":true}\n" : "}\n");
 }
 
@@ -120,6 +126,17 @@ static void read_events(json_t *events, struct pl_answer *answer) {
   }
 }
 
+/* The event of a child: its label with the child's id in front. */
+static json_t *with_id(const char *of, json_t *event) {
+  const json_t *label = json_is_array(event) ? json_array_get(event, 0) : event;
+  char *text = pl_mem_format("%s.%s", of, json_string_value(label));
+  json_t *name = pl_mem_need(json_string(text));
+  free(text);
+  if (!json_is_array(event)) return name;
+  json_t *pair = pl_mem_need(json_pack("[oO]", name, json_array_get(event, 1)));
+  return pair;
+}
+
 static void read_error(const json_t *error, struct pl_answer *answer) {
   const char *message = json_string_value(json_object_get(error, "message"));
   const char *detail = json_string_value(json_object_get(error, "detail"));
@@ -138,6 +155,11 @@ static void read_body(const json_t *message, struct pl_answer *answer) {
   json_t *evidence = json_object_get(message, "evidence");
   json_t *why = json_object_get(message, "unsupported");
   json_t *error = json_object_get(message, "error");
+  const json_t *of = json_object_get(message, "of");
+  if (of != NULL && json_string_length(of) == 0) {
+    breach(answer, pl_mem_copy("`of` is the id of a child, a text"));
+    return;
+  }
   if (evidence != NULL && !json_is_object(evidence)) {
     breach(answer, pl_mem_copy("`evidence` is not an object"));
     return;
@@ -161,7 +183,9 @@ static void read_body(const json_t *message, struct pl_answer *answer) {
                                "or [label, scalar]"));
   } else {
     answer->kind = event != NULL ? PL_ANSWER_EVENT : PL_ANSWER_EVIDENCE;
-    answer->events = json_incref(event);
+    answer->events = of != NULL && event != NULL
+                         ? with_id(json_string_value(of), event)
+                         : json_incref(event);
   }
 }
 

@@ -21,9 +21,12 @@ struct pl_request {
   const char *program; /* JSON text */
   const char *files;   /* JSON text, or NULL */
   const char *dir;
+  const char *trace; /* path that every process writes to; NULL: stdout */
+  const char *peer;  /* the byte-level actor's executable, with `trace` */
   int stream;
 };
 
+/* `of` is set where a child of the program speaks: its id. */
 enum pl_answer_kind {
   PL_ANSWER_EVENTS,      /* events, evidence */
   PL_ANSWER_EVENT,       /* one event of a stream */

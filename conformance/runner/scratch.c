@@ -133,3 +133,15 @@ void pl_scratch_drop(char *path) {
   remove_tree(path);
   free(path);
 }
+
+char *pl_scratch_trace(const char *dir, char **error) {
+  char *place = pl_mem_format("%s/.plumb", dir);
+  char *path = pl_mem_format("%s/trace", place);
+  bool good = mkdir(place, 0700) == 0 && mkfifo(path, 0600) == 0;
+  if (!good)
+    *error = pl_mem_format("cannot make %s: %s", path, strerror(errno));
+  free(place);
+  if (good) return path;
+  free(path);
+  return NULL;
+}

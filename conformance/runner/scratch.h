@@ -28,4 +28,9 @@ char *pl_scratch_make(struct pl_scratch *scratch, const json_t *files,
                       char **error);
 void pl_scratch_drop(char *path);
 
+/* Makes the FIFO that the processes of a program write to, in a directory that
+ * pl_scratch_make() gave. Returns its path, free with free(); NULL with why in
+ * `*error`. */
+char *pl_scratch_trace(const char *dir, char **error);
+
 #endif

@@ -3,6 +3,7 @@
 #include "session.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -356,6 +357,93 @@ static void run_stream(struct pl_session *session, unsigned timeout_ms,
   }
 }
 
+/* How long the processes that a program left may take to end by themselves. */
+static const uint64_t ORPHANS_NS = UINT64_C(3000000000);
+
+/* Takes the lines that wait. Returns whether the run goes on. */
+static bool take_lines(struct pl_session *session, struct pl_run *run) {
+  struct pl_process *process = session->process;
+  while (pl_lines_ready(&process->lines)) {
+    enum pl_answer_kind kind = read_line(session, run);
+    if (kind == PL_ANSWER_EVENTS)
+      give_up(run, PL_RUN_ERROR,
+              pl_mem_copy("the adapter was asked to stream: one line with "
+                          "`event` for each event, as it happens"));
+    if (kind != PL_ANSWER_EVENT && kind != PL_ANSWER_EVIDENCE) return false;
+  }
+  if (process->lines.too_long || process->received > STREAM_MAX) {
+    give_up(run, PL_RUN_ERROR,
+            pl_mem_format("the adapter printed more than %zu MiB for one "
+                          "program",
+                          STREAM_MAX >> 20));
+    return false;
+  }
+  return true;
+}
+
+/* The program's processes have ended, or have had their time. */
+static void finish_trace(struct pl_session *session, struct pl_run *run) {
+  struct pl_process *process = session->process;
+  size_t length;
+  pl_process_read_trace(process);
+  if (!take_lines(session, run)) return;
+  pl_lines_rest(&process->lines, &length);
+  if (length > 0) {
+    note_silence(session, run);
+    return;
+  }
+  pl_process_wait_end(process, deadline_after(ENDING_MS));
+  append_end(process, run->events);
+}
+
+/* Reads events of all processes of a program. The end of the first is the last
+ * event, whichever process ends last: nothing orders the two. */
+static void run_traced(struct pl_session *session, unsigned timeout_ms,
+                       uint64_t deadline, struct pl_run *run) {
+  enum { STEP_MS = 2 };
+  struct pl_process *process = session->process;
+  uint64_t orphans_by = 0;
+  run->events = pl_mem_need(json_array());
+  run->over = true;
+  while (take_lines(session, run)) {
+    uint64_t now = uv_hrtime();
+    if (process->driver->interrupted != 0) {
+      give_up(run, PL_RUN_INTERRUPTED, NULL);
+      return;
+    }
+    if (process->exited && orphans_by == 0) orphans_by = now + ORPHANS_NS;
+    if (process->exited &&
+        (now >= orphans_by || now >= deadline || session->others == NULL ||
+         !session->others(session->others_data))) {
+      finish_trace(session, run);
+      return;
+    }
+    if (now >= deadline) {
+      note_timeout(run, timeout_ms, deadline);
+      return;
+    }
+    uint64_t left = (deadline - now) / 1000000u + 1;
+    pl_process_turn(process, process->exited ? STEP_MS : (unsigned)left);
+  }
+}
+
+/* Lays the request where the program's processes find it, and opens what they
+ * write to. Returns NULL, or why that cannot be. */
+static char *lay_out(struct pl_session *session, const char *trace,
+                     const struct pl_text *message) {
+  char *path = pl_mem_format("%s.json", trace);
+  FILE *file = fopen(path, "wxe");
+  bool good = file != NULL &&
+              fwrite(message->bytes, 1, message->length, file) ==
+                  message->length;
+  if (file != NULL && fclose(file) != 0) good = false;
+  free(path);
+  if (!good) return pl_mem_copy("cannot write the request's file");
+  int error = pl_process_trace(session->process, trace);
+  if (error == 0) return NULL;
+  return pl_mem_format("cannot open the trace: %s", uv_strerror(error));
+}
+
 void pl_session_run(struct pl_session *session, struct pl_request *request,
                     unsigned timeout_ms, struct pl_run *run) {
   struct pl_text message = {0};
@@ -364,10 +452,15 @@ void pl_session_run(struct pl_session *session, struct pl_request *request,
   session->process->log.total = 0;
   uint64_t deadline = deadline_after(timeout_ms);
   pl_message_run(request, &message);
-  char *error = tell(session, &message);
+  char *error = NULL;
+  if (request->trace != NULL) error = lay_out(session, request->trace, &message);
+  if (error == NULL) error = tell(session, &message);
   pl_text_free(&message);
   if (error != NULL) {
     give_up(run, PL_RUN_ERROR, error);
+  } else if (request->trace != NULL) {
+    pl_process_end_input(session->process);
+    run_traced(session, timeout_ms, deadline, run);
   } else if (request->stream) {
     pl_process_end_input(session->process);
     run_stream(session, timeout_ms, deadline, run);

@@ -31,6 +31,8 @@ struct pl_session {
   json_t *hello;          /* the answer to start, once it has come */
   uint64_t answer_by;     /* the time limit of that */
   long long seq;          /* of the last request */
+  bool (*others)(void *); /* whether processes that the program left live */
+  void *others_data;
   struct pl_pids helpers; /* descendants it had when it answered start */
 };
 
@@ -65,7 +67,9 @@ bool pl_session_ready(struct pl_session *session, char **error);
 
 /* Runs one program; `request->seq` is filled in. With `request->stream` the
  * session is used up: events are read until the process has ended, which is
- * the trace's last event. */
+ * the trace's last event. With `request->trace`, a FIFO, they come from there,
+ * of all processes of the program, until none of them is left; the request
+ * stands in the file of that name with `.json` behind it. */
 void pl_session_run(struct pl_session *session, struct pl_request *request,
                     unsigned timeout_ms, struct pl_run *run);
 void pl_run_free(struct pl_run *run);

@@ -16,7 +16,10 @@
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
+const cluster = require('./cluster.cjs');
+const ipc = require('./ipc.cjs');
 const {Modules, abilities, operations} = require('./modules.cjs');
+const roles = require('./roles.cjs');
 const {WORKLOADS, sample} = require('./workloads.cjs');
 
 /* ---- lines in and out ---------------------------------------------------
@@ -67,14 +70,20 @@ function readLine() {
   return input.lines.length > 0 ? input.lines.shift() : null;
 }
 
+// Where answers go: stdout, or the trace that all processes of a program share.
+const output = {fd: 1, of: undefined};
+
 /* Writes one message, whole, before it returns; in pieces of PIPE_BUF, which a
  * non-blocking pipe takes whole or not at all: Deno's writeSync does not tell
  * how much of a larger piece it wrote before EAGAIN. */
 function write(message) {
-  const bytes = Buffer.from(JSON.stringify(message) + '\n');
+  const said = output.of === undefined ? message
+    : Object.assign({of: output.of}, message);
+  const bytes = Buffer.from(JSON.stringify(said) + '\n');
   for (let done = 0; done < bytes.length;) {
     try {
-      done += fs.writeSync(1, bytes, done, Math.min(4096, bytes.length - done));
+      done += fs.writeSync(output.fd, bytes, done,
+                           Math.min(4096, bytes.length - done));
     } catch (error) {
       if (error.code === 'EAGAIN') nap(0.2);
       // Nobody listens any more, and a throw might meet a program's listener.
@@ -133,7 +142,8 @@ function findCapabilities() {
     'process.exit': is(process.exit),
     'process.error': is(process.on),
   };
-  Object.assign(found, MODULES.capabilities);
+  Object.assign(found, MODULES.capabilities,
+                ipc.abilities(IMPLEMENTATION, atLeast));
   return Object.keys(found).filter((name) => found[name]);
 }
 
@@ -240,6 +250,21 @@ class Compiler {
     this.uses = [];
   }
 
+  /* Checks a program whole; of several processes every role, each of which
+   * has its own objects. What is wrong with one is wrong with all. */
+  checkAll(program) {
+    this.check(program);
+    const others = isObject(program) && isObject(program.roles)
+      ? program.roles : {};
+    for (const role of Object.keys(others)) {
+      if (roles.isPeer(role)) continue;
+      const other = new Compiler().check({main: others[role]});
+      this.unsupported.push(...other.unsupported);
+      this.faults.push(...other.faults);
+    }
+    return this;
+  }
+
   check(program) {
     if (!isObject(program)) this.fault('program', 'must be an object');
     else this.program(program);
@@ -319,6 +344,7 @@ class Compiler {
     const bodies = this.members(known, name, argument, at);
     return (run, frame) => {
       const call = bodies === null ? null : makeCall(run, bodies, frame);
+      if (call !== null) call.wanted = 'then' in argument || 'each' in argument;
       const handle = perform(run, argument, call, frame);
       if (handle instanceof Later) return handle;
       if (argument.id !== undefined)
@@ -408,6 +434,9 @@ class Run {
     this.seq = command.seq;
     this.dir = command.dir || '.';
     this.stream = command.stream === true;
+    this.trace = command.trace;     // of a program of several processes
+    this.peer = command.peer;       // the byte-level actor's executable
+    this.listening = new Map();     // of workers: where they last listened
     this.main = compiler.main;
     this.modules = compiler.modular || compiler.bodies.length > 0
       ? new Modules(this, compiler.bodies) : null;
@@ -435,6 +464,11 @@ class Run {
 
   perform(steps, frame) {
     return execute(this, steps, frame);
+  }
+
+  // The path in the case's directory that a name stands for.
+  path(name) {
+    return pathIn(this.dir, name);
   }
 
   record(event) {
@@ -516,14 +550,14 @@ function execute(run, steps, frame, from = 0) {
 function makeCall(run, bodies, frame) {
   const {module} = frame;
   let count = 0;
-  return (result) => {
+  return (result, given) => {
     if (run.over) {
       fs.writeSync(2, `a callback came after the end of program ${run.seq}\n`);
       return;
     }
     count++;
     const body = bodies[Math.min(count, bodies.length) - 1];
-    execute(run, body, {result, count, module});
+    execute(run, body, {result, count, module, given});
   };
 }
 
@@ -835,7 +869,8 @@ const OPERATIONS = {
   },
 };
 
-Object.assign(OPERATIONS, operations({check, idOf, isObject, Later}));
+Object.assign(OPERATIONS, operations({check, idOf, isObject, Later}),
+              ipc.operations({check, idOf}), cluster.operations({check, idOf}));
 
 /* ---- benchmarks -----------------------------------------------------------
  * workloads.cjs has them; here a command is checked and answered. */
@@ -971,7 +1006,8 @@ function runProgram(command) {
     write({seq, error: {message, detail: null}});
     return false;
   };
-  const compiler = new Compiler().check(command.program);
+  if (command.trace !== undefined) output.fd = roles.openTrace(command.trace);
+  const compiler = new Compiler().checkAll(command.program);
   if (compiler.unsupported.length > 0) {
     write({seq, unsupported: compiler.unsupported[0]});
     return false;
@@ -1033,4 +1069,17 @@ function serve() {
   }
 }
 
-serve();
+/* A process that a program has started performs its role; the program was
+ * checked before. */
+function performRole({trace, role, id}) {
+  const command = roles.readRequest(trace);
+  output.fd = roles.openTrace(trace);
+  output.of = id || role;
+  const main = command.program.roles[role];
+  const compiler = new Compiler().check({main});
+  new Run(command, compiler).begin();
+}
+
+const self = roles.whoAmI();
+if (self === null) serve();
+else performRole(self);

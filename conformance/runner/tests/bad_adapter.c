@@ -10,6 +10,8 @@
  * each process adds an s to it when it starts, an r for a program, and an i
  * for one that has its process for itself.
  *
+ * A request with a trace is answered there, as all processes of a program do.
+ *
  * Invariant: whatever a mode does, it does without reading the case's
  * expectation; it never sees one.
  */
@@ -141,6 +143,15 @@ static void leave_for(long ms) {
   _exit(0);
 }
 
+/* Leaves a process that writes an event of its own and then ends. */
+static void leave_speaking(const struct request *request, const char *of) {
+  if (fork() != 0) return;
+  sleep_ms(100);
+  say_json(json_pack("{s:I,s:s,s:s}", "seq", request->seq, "of", of, "event",
+                     "late"));
+  _exit(0);
+}
+
 /* 17 MiB without a newline: one more than a line may have. */
 static void print_huge_line(void) {
   static char block[64 * 1024];
@@ -193,6 +204,8 @@ static bool misbehave(const struct request *request) {
   if (is_mode("leaks-stderr")) log_much();
   if (is_mode("orphan-child")) leave_orphan(true);
   if (is_mode("child-in-group")) leave_orphan(false);
+  if (is_mode("child-speaks")) leave_speaking(request, "c");
+  if (is_mode("nameless-child-speaks")) leave_speaking(request, "");
   if (is_mode("talks-on")) {
     answer_events(request);
     say("and another thing");
@@ -274,6 +287,15 @@ static void answer_run(struct request *request) {
   if (!request->bad || misbehave(request)) answer_events(request);
 }
 
+/* From here on answers go to the trace that the request names. */
+static void take_trace(const json_t *message) {
+  const char *path = json_string_value(json_object_get(message, "trace"));
+  int fd = path != NULL ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+  if (fd < 0) return;
+  dup2(fd, 1);
+  close(fd);
+}
+
 static void read_program(const json_t *message, struct request *request) {
   const json_t *main_ops =
       json_object_get(json_object_get(message, "program"), "main");
@@ -305,6 +327,7 @@ int main(int argc, char **argv) {
     } else if (command != NULL && strcmp(command, "run") == 0) {
       struct request request;
       read_program(message, &request);
+      take_trace(message);
       answer_run(&request);
       json_decref(request.events);
       stop = request.stream;

@@ -82,8 +82,34 @@ static const struct mode isolated_modes[] = {
     {"good", "pass", NULL, NULL, 0, "--check-protocol"},
 };
 
+/* Programs of several processes, whose events come over a FIFO. */
+static const struct mode traced_modes[] = {
+    {"good", "pass", NULL, NULL, 0, ""},
+    {"good", "pass", NULL, NULL, 0, "--check-protocol"},
+    {"hang", "timeout", "no answer within 800 ms", NULL, 1, ""},
+    {"hang-with-child", "timeout", "sleep 1000", NULL, 1, ""},
+    {"crash", "crash", NULL, "process", 1, ""},
+    {"exits-early", "fail", NULL, "process", 1, ""},
+    {"exit-3", "fail", NULL, "process", 1, ""},
+    {"chatter", "error", "not a JSON object", NULL, 1, ""},
+    {"random-bytes", "error", "not a JSON object", NULL, 1, ""},
+    {"truncated-line", "error", "cut short", NULL, 1, ""},
+    {"orphan-child", "leaked", "(sleep 1000)", NULL, 1, ""},
+    {"child-in-group", "leaked", "(sleep 1000)", NULL, 1, ""},
+    {"child-speaks", "fail", NULL, "extra", 1, ""},
+    {"nameless-child-speaks", "error", "`of` is the id", NULL, 1, ""},
+    {"leaks-stderr", "pass", NULL, NULL, 0, ""},
+    {"unsupported", "unsupported", "not today", NULL, 0, ""},
+    {"wrong-transport", "error", "asked to stream", NULL, 1, ""},
+    {"wrong-seq", "error", "has seq 2, the request had 1", NULL, 1, ""},
+};
+
 /* Three cases; the one in the middle is the bad adapter's moment. */
-static void write_corpus(bool isolated) {
+enum kind { SHARED, ISOLATED, TRACED };
+
+static void write_corpus(enum kind kind) {
+  bool isolated = kind != SHARED;
+  const char *roles = kind == TRACED ? ",\"roles\":{}" : "";
   const char *more = isolated ? ",\"isolation\":\"process\"" : NULL;
   const char *end = isolated ? ",{\"ev\":\"exit\",\"value\":{\"is\":0}}" : "";
   static const char *const ids[] = {"loop/x/first", "loop/x/bad",
@@ -92,7 +118,7 @@ static void write_corpus(bool isolated) {
   struct drive_case cases[3];
   char *made[6];
   for (int i = 0; i < 3; i++) {
-    made[i] = pl_mem_format("[{\"log\":\"%s\"}]", labels[i]);
+    made[i] = pl_mem_format("[{\"log\":\"%s\"}]%s", labels[i], roles);
     made[3 + i] =
         pl_mem_format("{\"seq\":[{\"ev\":\"%s\"}%s]}", labels[i], end);
     cases[i] = (struct drive_case){ids[i], made[i], made[3 + i], more};
@@ -135,22 +161,44 @@ static void check_mode(const struct mode *mode) {
 
 static void each_fault_in_a_shared_session_gets_its_verdict(void **state) {
   (void)state;
-  write_corpus(false);
+  write_corpus(SHARED);
   for (size_t i = 0; i < sizeof shared_modes / sizeof shared_modes[0]; i++)
     check_mode(&shared_modes[i]);
 }
 
 static void each_fault_in_a_process_of_its_own_gets_its_verdict(void **state) {
   (void)state;
-  write_corpus(true);
+  write_corpus(ISOLATED);
   for (size_t i = 0; i < sizeof isolated_modes / sizeof isolated_modes[0]; i++)
     check_mode(&isolated_modes[i]);
+}
+
+static void each_fault_of_several_processes_gets_its_verdict(void **state) {
+  (void)state;
+  write_corpus(TRACED);
+  for (size_t i = 0; i < sizeof traced_modes / sizeof traced_modes[0]; i++)
+    check_mode(&traced_modes[i]);
+}
+
+/* A child's events have its id in front, come although the first process has
+ * ended, and stand before that end. */
+static void a_childs_events_are_waited_for(void **state) {
+  (void)state;
+  struct drive_case one = {"loop/x/bad", "[{\"log\":\"bad\"}],\"roles\":{}",
+                           "{\"seq\":[{\"ev\":\"bad\"},{\"ev\":\"c.late\"},"
+                           "{\"ev\":\"exit\",\"value\":{\"is\":0}}]}",
+                           ",\"isolation\":\"process\""};
+  drive_corpus(&one, 1);
+  struct drive result = run_mode("child-speaks", "--check-protocol");
+  assert_string_equal(drive_verdict(&result, "loop/x/bad"), "pass");
+  assert_int_equal(result.status, 0);
+  drive_free(&result);
 }
 
 static void
 constant_answers_pass_only_where_they_happen_to_be_right(void **state) {
   (void)state;
-  write_corpus(false);
+  write_corpus(SHARED);
   struct drive result = run_mode("constant-answers", "");
   assert_string_equal(drive_verdict(&result, "loop/x/first"), "pass");
   assert_string_equal(drive_verdict(&result, "loop/x/bad"), "fail");
@@ -173,7 +221,7 @@ static void check_no_start(const char *mode, const char *words) {
 
 static void an_adapter_that_does_not_start_ends_the_run(void **state) {
   (void)state;
-  write_corpus(false);
+  write_corpus(SHARED);
   check_no_start("no-start-answer", "it printed nothing on stdout");
   check_no_start("wrong-protocol", "the adapter speaks protocol 2");
   check_no_start("start-chatter", "Welcome to bad-adapter!");
@@ -183,7 +231,7 @@ static void an_adapter_that_does_not_start_ends_the_run(void **state) {
 
 static void a_program_that_cannot_be_started_ends_the_run(void **state) {
   (void)state;
-  write_corpus(false);
+  write_corpus(SHARED);
   drive_write("plain", "no program\n");
   struct drive result = drive("--corpus @/corpus.jsonl --adapter @/plain");
   assert_int_equal(result.status, 2);
@@ -199,7 +247,7 @@ static void a_program_that_cannot_be_started_ends_the_run(void **state) {
 static void a_timeout_ends_the_whole_process_group(void **state) {
   (void)state;
   for (int isolated = 0; isolated < 2; isolated++) {
-    write_corpus(isolated);
+    write_corpus(isolated ? ISOLATED : SHARED);
     struct drive result = run_mode("hang-with-helper", "");
     const json_t *line = drive_case_of(&result, "loop/x/bad");
     assert_string_equal(drive_text(line, "verdict"), "timeout");
@@ -241,7 +289,7 @@ static void what_an_adapter_does_between_cases_is_told(void **state) {
 
 static void stderr_is_kept_and_decides_nothing(void **state) {
   (void)state;
-  write_corpus(false);
+  write_corpus(SHARED);
   struct drive result = run_mode("leaks-stderr", "");
   const char *log = drive_text(drive_case_of(&result, "loop/x/bad"), "stderr");
   assert_true(strlen(log) <= 4096);
@@ -254,7 +302,7 @@ static void stderr_is_kept_and_decides_nothing(void **state) {
  * about the machine too, so only an absurd one fails. */
 static void how_late_a_timeout_is_noticed_is_measured(void **state) {
   (void)state;
-  write_corpus(false);
+  write_corpus(SHARED);
   struct drive result = run_mode("hang", "--stats");
   const char *late = strstr(result.err, "latest time-out ");
   assert_non_null(late);
@@ -304,6 +352,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_fault_in_a_shared_session_gets_its_verdict),
       cmocka_unit_test(each_fault_in_a_process_of_its_own_gets_its_verdict),
+      cmocka_unit_test(each_fault_of_several_processes_gets_its_verdict),
+      cmocka_unit_test(a_childs_events_are_waited_for),
       cmocka_unit_test(
           constant_answers_pass_only_where_they_happen_to_be_right),
       cmocka_unit_test(an_adapter_that_does_not_start_ends_the_run),

@@ -29,7 +29,7 @@ from plumbline.corpus._files import Tree, read_tree
 from plumbline.corpus._language import traces
 from plumbline.corpus._pattern import IR, PatternFacts, PatternReader, with_exit
 from plumbline.corpus._problems import Problems, did_you_mean, shown
-from plumbline.corpus._program import Facts, ProgramChecker
+from plumbline.corpus._program import PRIMARY, Facts, ProgramChecker
 from plumbline.corpus._rules import Rules
 from plumbline.corpus._schema import CASE_ID, Envelope
 from plumbline.corpus._vocabulary import VOCABULARY, Vocabulary
@@ -38,6 +38,8 @@ from plumbline.corpus._yaml import Map, Seq, Value, line_of, read_yaml
 __all__ = ["Case", "CaseReader"]
 
 DEFAULT_TIMEOUT_MS = 5000
+# Several processes start one after the other, on a machine that may be busy.
+ROLES_TIMEOUT_MS = 20000
 
 _ID = re.compile(CASE_ID)
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]+")
@@ -63,6 +65,7 @@ class Case:
     timeout_ms: int
     env: Mapping[str, str]
     program: list[Any]
+    roles: Mapping[str, list[Any]]
     bodies: list[Any]
     files: Mapping[str, str]
     expect: IR
@@ -92,7 +95,8 @@ class Case:
             "timeout_ms": self.timeout_ms,
             "env": dict(self.env),
             "program": {"main": self.program, **(
-                {"bodies": self.bodies} if self.bodies else {})},
+                {"bodies": self.bodies} if self.bodies else {}), **(
+                {"roles": dict(self.roles)} if self.roles else {})},
             "files": dict(self.files),
             "expect": self.expect,
             "by_trait": [
@@ -193,6 +197,12 @@ class _OneCase:
 
     def read(self) -> list[Case]:
         before = self.problems.error_count()
+        if ("program" in self.raw) == ("roles" in self.raw):
+            wrong = "has `program` and `roles`" if "program" in self.raw else (
+                "has no key `program`")
+            self.add(self.raw.line, f"this case {wrong}",
+                     "write one of `program: ...` and `roles: ...`")
+            return []
         if "matrix" not in self.raw:
             self.no_strangers({}, "this case has no `matrix`")
             if self.problems.error_count() > before:
@@ -300,6 +310,9 @@ class _OneCase:
         rule = self.rule(case)
         tree = read_tree(case.get("files"), self.add)
         program, facts = self.program(case, tree)
+        roles = {} if "roles" not in case else {
+            role: body for role, body in _mapping(case["roles"]).items()
+            if role != PRIMARY}
         clean = self.problems.error_count() == before
         expect, by_trait, mentioned = self.expectations(case, facts, clean)
         isolation = self.isolation(case, facts)
@@ -321,9 +334,11 @@ class _OneCase:
             runs=self.count(case, "runs", 1),
             isolation=isolation,
             pool=self.count(case, "pool", 0) or None,
-            timeout_ms=self.count(case, "timeout", DEFAULT_TIMEOUT_MS),
+            timeout_ms=self.count(case, "timeout", ROLES_TIMEOUT_MS
+                                  if "roles" in case else DEFAULT_TIMEOUT_MS),
             env={k: str(v) for k, v in _mapping(case.get("env")).items()},
             program=program,
+            roles={role: write_out(body) for role, body in roles.items()},
             bodies=tree.bodies,
             files=tree.files,
             expect=expect,
@@ -374,7 +389,28 @@ class _OneCase:
                                   f"conformance/spec/{self.area}.md"))
         return rule
 
+    def several(self, case: Map) -> tuple[list[Any], Facts]:
+        """The program of the first process, and the facts of all."""
+        roles = case["roles"]
+        assert isinstance(roles, Map)
+        written: dict[str, Seq] = {}
+        for role, body in roles.items():
+            assert isinstance(body, Seq)
+            try:
+                written[role] = write_out(body)
+            except TooLarge:
+                self.add(roles.line_at(role), f"written out, `{role}` has "
+                         "more than 20000 operations", "repeat less")
+                return [], Facts()
+        facts = self.programs.check_roles(written, self.file)
+        return list(written[PRIMARY]), facts
+
     def program(self, case: Map, tree: Tree) -> tuple[list[Any], Facts]:
+        if "roles" in case:
+            if tree.setup or tree.modules:
+                self.add(case.line_at("files"), "files that are programs, in "
+                         "a case with roles", "write them as texts")
+            return self.several(case)
         raw = case["program"]
         assert isinstance(raw, Seq)
         try:
@@ -402,7 +438,8 @@ class _OneCase:
         self, case: Map, facts: Facts, clean: bool
     ) -> tuple[IR, tuple[tuple[str, IR], ...], list[PatternFacts]]:
         reader = PatternReader(self.file, self.problems)
-        process = self.inherited(case, "isolation") == "process"
+        process = "roles" in case or (
+            self.inherited(case, "isolation") == "process")
         mentioned: list[PatternFacts] = []
 
         def read(node: Value, line: int) -> IR:
@@ -427,8 +464,8 @@ class _OneCase:
 
     def isolation(self, case: Map, facts: Facts) -> str:
         isolation = str(self.inherited(case, "isolation") or "shared")
-        if isolation == "process":
-            return isolation
+        if isolation == "process" or "roles" in case:
+            return "process"
         for name, line in facts.process:
             self.add(line, f"`{name}` wants a process of its own",
                      "write `isolation: process` in the case")

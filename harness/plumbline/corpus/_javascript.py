@@ -202,7 +202,18 @@ class _Writer:
                 return known(value)
             if name in _HANDLES:
                 return self.handle(name, value)
-        return [f"perform({_json(name)}, {_json(value)});"]
+        return self.performed(name, value)
+
+    def performed(self, name: str, value: Any) -> list[str]:
+        """An operation that has no writer here, with its callback."""
+        if not isinstance(value, Mapping):
+            return [f"perform({_json(name)}, {_json(value)});"]
+        plain = {key: part for key, part in value.items()
+                 if key not in ("id", "then", "each")}
+        head = f"{self.assigned(value)}perform({_json(name)}, {_json(plain)}"
+        if not value.get("then") and not value.get("each"):
+            return [f"{head});"]
+        return self.call(f"{head}, ", self.callback(value))
 
     def writers(self) -> Mapping[str, Callable[[Args], list[str]]]:
         return {
@@ -304,11 +315,16 @@ def _logged(value: Any) -> str:
 
 def program_to_js(program: Mapping[str, Any]) -> str:
     """A compiled program, {"main": [...]}, as JavaScript; the bodies of its
-    modules follow, each as a function of its number."""
+    modules follow, each as a function of its number, and the other roles of
+    several processes, each as a function of its name."""
     main = program["main"]
     lines = _Writer(main).program(main)
     for number, body in enumerate(program.get("bodies", [])):
         ops = body["do"] if isinstance(body, Mapping) else body
         lines += ["", f"function body{number}() {{",
+                  *(f"  {line}" for line in _Writer(ops).program(ops)), "}"]
+    for role, ops in program.get("roles", {}).items():
+        name = re.sub(r"-(.?)", lambda m: m[1].upper(), role)
+        lines += ["", f"function {name}Role() {{",
                   *(f"  {line}" for line in _Writer(ops).program(ops)), "}"]
     return "\n".join(lines)

@@ -101,6 +101,8 @@ def _notes(op: Operation) -> list[str]:
         notes.append("in main only")
     if op.module_only:
         notes.append("in the body of a module only")
+    if op.peer_only:
+        notes.append("in the role of a peer only")
     return notes
 
 

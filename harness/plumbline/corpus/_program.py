@@ -18,7 +18,19 @@ from plumbline.corpus._shape import Check, compile_schema
 from plumbline.corpus._vocabulary import Operation, Vocabulary
 from plumbline.corpus._yaml import Map, Seq, Value, line_of
 
-__all__ = ["Facts", "LabelUse", "Module", "ProgramChecker", "RUNNER_LABELS"]
+__all__ = [
+    "Facts",
+    "LabelUse",
+    "Module",
+    "PRIMARY",
+    "ProgramChecker",
+    "RUNNER_LABELS",
+    "is_peer",
+]
+
+PRIMARY = "primary"
+# What a peer knows of the operations that others have, too.
+_OF_PEERS = ("log", "exit")
 
 # Events that the runner adds to the trace of an isolated case.
 RUNNER_LABELS = ("exit", "signal")
@@ -48,6 +60,8 @@ class Facts:
     refs: list[tuple[str, list[str] | None, str, int]] = field(
         default_factory=list
     )
+    # Of every process that is started: its id, its role, the line.
+    starts: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,11 @@ class Module:
     body: Seq
     esm: bool = False
     imports: tuple[tuple[str, int], ...] = ()
+
+
+def is_peer(role: str) -> bool:
+    """Whether a role is the suite's own actor and no implementation."""
+    return re.match(r"peer(?:[-0-9].*)?\Z", role) is not None
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class ProgramChecker:
         self._file = ""
         self._facts = Facts()
         self._in_module = False
+        self._in_peer = False
         self._checks: Mapping[str, Mapping[str, Check]] = {
             op.name: {
                 key: compile_schema(schema)
@@ -102,6 +122,34 @@ class ProgramChecker:
         for ref in self._facts.refs:
             self._resolve(*ref)
         return self._facts
+
+    def check_roles(self, roles: Mapping[str, Seq], file: str) -> Facts:
+        """The facts of a program of several processes: a label of a child
+        has the child's id in front."""
+        facts: dict[str, Facts] = {}
+        for role, body in roles.items():
+            self._in_peer = is_peer(role)
+            facts[role] = self.check(body, file)
+        self._in_peer = False
+        whole = Facts(labels=dict(facts[PRIMARY].labels))
+        whole.needs.add("process.roles")
+        started = {PRIMARY}
+        for about in facts.values():
+            whole.needs |= about.needs
+            for id, role, line in about.starts:
+                started.add(role)
+                if role not in roles:
+                    self._add(line, f"no role `{role}`",
+                              did_you_mean(role, roles)
+                              or "add it under `roles`")
+                    continue
+                for label, use in facts[role].labels.items():
+                    whole.labels.setdefault(f"{id}.{label}", use)
+        for role, body in roles.items():
+            if role not in started:
+                self._add(body.line, f"nothing starts the role `{role}`",
+                          "start it, or remove it")
+        return whole
 
     def _add(self, line: int, wrong: str, mend: str = "") -> None:
         self.problems.add(self._file, line, wrong, mend)
@@ -150,6 +198,12 @@ class ProgramChecker:
         if op.main_only and not place.main:
             self._add(node.line_at(name), f"`{name}` stands in a callback",
                       "it may stand in main only")
+        if self._in_peer and not op.peer_only and name not in _OF_PEERS:
+            self._add(node.line_at(name), f"a peer does not know `{name}`",
+                      "its operations are those marked so, log and exit")
+        if op.peer_only and not self._in_peer:
+            self._add(node.line_at(name), f"`{name}` stands in no peer",
+                      "it may stand in a role called `peer`, `peer-2` only")
         if op.module_only and not self._in_module:
             self._add(node.line_at(name), f"`{name}` stands in no module",
                       "it may stand in the body of a module only")
@@ -158,7 +212,7 @@ class ProgramChecker:
         return op
 
     def _need(self, capability: str | None) -> None:
-        if capability:
+        if capability and not self._in_peer:
             self._facts.needs.add(capability)
 
     def _isolation(
@@ -211,6 +265,11 @@ class ProgramChecker:
             self._add(value.line_at("each"), f"`{op.name}` has both `then` "
                       "and `each`", "`then` serves every call, `each` has a "
                       "body a call: keep one")
+        role = value.get("role")
+        if isinstance(role, str) and op.id != "none":
+            id = value.get("id")
+            self._facts.starts.append(
+                (id if isinstance(id, str) else role, role, line))
         for key, table in op.capability_of.items():
             chosen = value.get(key)
             if isinstance(chosen, str):

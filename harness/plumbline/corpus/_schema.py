@@ -25,6 +25,7 @@ __all__ = ["CASE_ID", "Envelope", "SCHEMA_FILE", "case_schema", "schema_text"]
 Schema: TypeAlias = dict[str, Any]
 
 SCHEMA_FILE = "conformance/schema/case.schema.json"
+ROLE = r"^[a-z][a-z0-9-]*$"
 CASE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 # In the file an id may still hold the names of a matrix.
 _ID_TEMPLATE = r"^[A-Za-z0-9{][A-Za-z0-9._{}-]*$"
@@ -82,7 +83,7 @@ def _frame(
     case: Schema = {
         "type": "object",
         "additionalProperties": False,
-        "required": ["id", "program", "expect"],
+        "required": ["id", "expect"],
         "properties": {
             "id": {
                 "description": "permanent, says what is claimed: letters, "
@@ -127,6 +128,14 @@ def _frame(
                 },
             },
             "program": program,
+            "roles": {
+                "description": "in place of `program`: the program of each "
+                "process; `primary` is the first",
+                "type": "object",
+                "required": ["primary"],
+                "propertyNames": {"pattern": ROLE},
+                "additionalProperties": program,
+            },
             "expect": pattern,
             "expect-by-trait": {
                 "description": "another expectation for implementations with "

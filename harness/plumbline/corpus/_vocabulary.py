@@ -73,6 +73,7 @@ class Operation:
     isolation: Isolation
     main_only: bool
     module_only: bool
+    peer_only: bool
     args: Map
     line: int
 
@@ -191,7 +192,7 @@ class _Reader:
         if not isinstance(args, Map):
             args = Map(line)
         self.check_schema(args)
-        only = self.word(raw, "only", ("main", "module"))
+        only = self.word(raw, "only", ("main", "module", "peer"))
         return Operation(
             name=name,
             doc=doc.strip(),
@@ -206,6 +207,7 @@ class _Reader:
             ],
             main_only=only == "main",
             module_only=only == "module",
+            peer_only=only == "peer",
             args=args,
             line=line,
         )

@@ -41,8 +41,13 @@ def adapter(runtime: Runtime) -> Iterator[Adapter]:
 
 @cache
 def vocabulary() -> dict[str, Any]:
+    """That of the loop, with the capabilities and traits of every area."""
     loaded = yaml.safe_load((VOCABULARY / "loop.yaml").read_text())
     assert isinstance(loaded, dict)
+    for file in VOCABULARY.glob("*.yaml"):
+        area = yaml.safe_load(file.read_text())
+        loaded["capabilities"].update(area.get("capabilities", {}))
+        loaded["traits"].update(area.get("traits", {}))
     return loaded
 
 
