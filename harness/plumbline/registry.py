@@ -46,10 +46,12 @@ _KEYS = {
 
 @dataclass(frozen=True)
 class Npm:
-    """Where a pinned version comes from."""
+    """Where a pinned version comes from. A library is a file that Node
+    loads, not an executable."""
 
     packages: Mapping[str, str]
     executable: str
+    library: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,13 +223,24 @@ class Registry:
 
     def pinned(self, name: str) -> list[tuple[str, Path]]:
         """The versions in .runtimes/, newest first, with their executables."""
+        npm = self.entry(name).npm
+        mode = os.R_OK if npm is not None and npm.library else os.X_OK
         pairs: list[tuple[str, Path]] = []
         for folder in self.places.runtimes.glob(f"{name}-*"):
             path = folder / name
             version = folder.name.removeprefix(f"{name}-")
-            if _VERSION.fullmatch(version) and os.access(path, os.X_OK):
+            if _VERSION.fullmatch(version) and os.access(path, mode):
                 pairs.append((version, path))
         return sorted(pairs, key=lambda p: version_key(p[0]), reverse=True)
+
+    def node(self) -> str:
+        """A Node for what is no runtime itself: the one in PATH, or the
+        newest that is pinned; its name where there is none."""
+        found = shutil.which("node")
+        if found is None and "node" in self.entries:
+            pinned = self.pinned("node")
+            found = str(pinned[0][1]) if pinned else None
+        return found or "node"
 
     def _provided(self, entry: Entry, spec: str) -> Target:
         assert entry.provider is not None
@@ -243,6 +256,7 @@ class Registry:
     ) -> Target:
         words = {
             "{exe}": str(path),
+            "{node}": self.node(),
             "{root}": str(self.places.root),
             "{build}": str(self.places.build),
         }
@@ -364,8 +378,10 @@ def _entry(name: str, value: Any, place: str) -> Entry:
         version=_strings(value.get("version", ["--version"]), "'version'", at),
         env={str(k): str(v) for k, v in (value.get("env") or {}).items()},
         npm=Npm(
-            {k: str(v) for k, v in npm.items() if k != "executable"},
-            str(npm.get("executable", name)),
+            {k: str(v) for k, v in npm.items()
+             if k not in ("executable", "library")},
+            str(npm.get("library", npm.get("executable", name))),
+            "library" in npm,
         ) if npm else None,
     )
 

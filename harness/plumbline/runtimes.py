@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Pinned runtimes: exact versions of Node, Bun and Deno, from npm.
+"""Pinned runtimes: exact versions of Node, Bun and Deno, from npm; and of
+libraries that are implementations, such as resolvers.
 
 One lives in .runtimes/<name>-<version>/: the package as npm unpacked it, and
 beside it a link of the runtime's name to the executable. The folder appears
@@ -44,6 +45,7 @@ class Wanted:
     version: str
     package: str
     executable: str
+    library: bool = False
 
 
 def find_npm() -> str:
@@ -63,7 +65,8 @@ def package_of(entry: Entry, machine: str | None = None) -> tuple[str, Npm]:
     if entry.npm is None:
         raise RuntimesError(
             f"{entry.name} is not installed from npm",
-            remedy="runtimes are node, bun and deno",
+            remedy="what is: node, bun, deno, enhanced-resolve and "
+            "oxc-resolver",
         )
     machine = machine or platform.machine()
     machine = _MACHINES.get(machine, machine)
@@ -148,14 +151,14 @@ def resolve(registry: Registry, spec: str) -> Wanted:
             if versions else "look at the network",
         )
     version = max(fitting, key=version_key)
-    return Wanted(name, version, package, npm.executable)
+    return Wanted(name, version, package, npm.executable, npm.library)
 
 
 def add(places: Places, wanted: Wanted) -> tuple[Path, bool]:
     """Install one version; gives its executable and whether it is new."""
     final = places.runtimes / f"{wanted.name}-{wanted.version}"
     link = final / wanted.name
-    if os.access(link, os.X_OK):
+    if os.access(link, os.R_OK if wanted.library else os.X_OK):
         return link, False
     try:
         places.runtimes.mkdir(parents=True, exist_ok=True)
@@ -177,9 +180,10 @@ def add(places: Places, wanted: Wanted) -> tuple[Path, bool]:
                 f"the package has no {wanted.executable}",
                 place=f"{wanted.package}@{wanted.version}",
             )
-        (work / executable).chmod(0o755)
         (work / wanted.name).symlink_to(executable)
-        _works(work / wanted.name, wanted)
+        if not wanted.library:
+            (work / executable).chmod(0o755)
+            _works(work / wanted.name, wanted)
         shutil.rmtree(final, ignore_errors=True)
         work.chmod(0o755)
         work.rename(final)

@@ -257,3 +257,31 @@ def test_versions_sort_as_people_count() -> None:
     assert matches_version("20.1.0", "20")
     assert not matches_version("20.10.0", "20.1")
     assert split_spec("node@v12") == ("node", "12")
+
+
+LIBRARY = """  finder:
+    adapter: ["{node}", "{root}/adapter.cjs", "{exe}"]
+    npm: {x86_64: finder, aarch64: finder, library: lib/index.js}
+"""
+
+
+def test_a_library_is_found_and_started_by_node(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """It need not be executable, and its version is its folder's."""
+    (tmp_path / "conformance/implementations.yaml").write_text(YAML + LIBRARY)
+    folder = tmp_path / ".runtimes/finder-1.2.3"
+    folder.mkdir()
+    (folder / "finder").write_text("")
+    target = read_registry(registry.places).resolve("finder@1")
+    assert target.version == "1.2.3"
+    assert target.command == (f"{tmp_path}/bin/node",
+                              f"{tmp_path}/adapter.cjs", f"{folder}/finder")
+
+
+def test_without_node_in_path_a_pinned_one_starts_a_library(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest of them."""
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert registry.node() == f"{tmp_path}/.runtimes/node-22.10.0/node"

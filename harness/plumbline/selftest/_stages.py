@@ -21,7 +21,8 @@ from plumbline.selftest._stage import Bench, Count, Failed, Stage
 
 __all__ = ["stages"]
 
-_PINNED = ("node@12.8.1", "node@22", "bun", "deno")
+_PINNED = ("node@12.8.1", "node@22", "bun", "deno",
+           "enhanced-resolve@5.27.0", "oxc-resolver@11.24.2")
 _SANITIZERS = {"asan": "address,undefined", "tsan": "thread"}
 
 
@@ -66,6 +67,7 @@ def _pytest(bench: Bench) -> Count:
     status = bench.run([
         sys.executable, "-m", "pytest", "-q", f"--junitxml={report}",
         "harness/tests", "conformance/adapters/js/tests",
+        "conformance/adapters/resolvers/tests",
     ])
     if not report.exists():
         raise Failed(f"pytest did not run (exit status {status})")
