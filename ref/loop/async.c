@@ -72,7 +72,7 @@ static void take_sent(struct pl_loop *loop, struct pl_link *list) {
     pl__list_prepend(list, &async->head.link); /* a stack: last sent first */
     async = below;
   }
-  pl__list_sort(list, order_of);
+  pl__list_sort(list, PL__KEY(struct pl_async, order));
 }
 
 /* Merges what was sent meanwhile into the pass, as far as its turn is still to
@@ -105,7 +105,7 @@ void pl__run_asyncs(struct pl_loop *loop) {
     pl__list_append(&pass, link);
   }
   if (pl__list_empty(&pass)) return;
-  pl__list_sort(&pass, order_of);
+  pl__list_sort(&pass, PL__KEY(struct pl_async, order));
   while (!pl__list_empty(&pass)) {
     struct pl_async *async =
         PL__OWNER(pl__turn(loop, &pass), struct pl_async, head.link);

@@ -2,54 +2,69 @@
 /*
  * list.c: sorts an intrusive list, without a byte of memory but the stack's.
  *
- * A list that consists of a few sorted runs, or is short, is merged; another
- * one is dealt out by its keys' digits of 9 bits, the lowest first, which looks
- * at each link once per digit in which the keys differ. (Merging 5,000 timers
- * that were started in a random order: 300 ns each; dealing them out: 150.)
+ * A list that consists of a few sorted runs is merged. Another one is dealt out
+ * into bins by the first digits of its keys, in the order in which it is linked
+ * and so, mostly, lies in memory; what is in a bin is taken into an array,
+ * sorted there, and linked for good. Each link is visited three times, the last
+ * time in several bins at once, for a list that is long is not in the cache,
+ * and a chain can be followed no faster than memory answers. (Dealing out by one
+ * digit after the other, the lowest first, takes 1.3 times as long for 50
+ * timers that were started in a random order and 1.4 times for 50,000.)
  *
  * Invariants: links with equal keys keep their order. While they are sorted,
- * chains are singly linked and end in NULL; the ring is restored at the end. In
- * a merge, bin k holds nothing or a chain made of 2^k runs, older than all
- * chains in lower bins.
+ * chains are singly linked and end in NULL. In a merge, bin k holds nothing or
+ * a chain made of 2^k runs, older than all chains in lower bins.
  */
 #include "list.h"
 
 enum {
-  PL__BINS = 48,
+  PL__MERGE_BINS = 48,
   PL__FEW_RUNS = 8,
-  PL__SHORT = 64,
-  PL__DIGIT_BITS = 9,
-  PL__DIGITS = 1 << PL__DIGIT_BITS
+  PL__SHORT = 96,     /* an array is sorted by insertion */
+  PL__AT_ONCE = 4,    /* bins */
+  PL__BINS = 1024,    /* the most that are dealt into */
+  PL__BIN_WISHED = 8, /* links */
+  PL__DEALS = 2       /* what is still long after so many is merged */
 };
 
-struct look {
-  size_t count, runs;
-  uint64_t least, most; /* keys */
+struct entry {
+  uint64_t key;
+  struct pl_link *link;
 };
 
-static struct look look_at(const struct pl_link *first, pl__key_fn *key) {
-  uint64_t last = key(first);
-  struct look look = {.count = 1, .runs = 1, .least = last, .most = last};
-  for (const struct pl_link *link = first->next; link != NULL;
-       link = link->next) {
-    uint64_t next = key(link);
-    look.count++;
-    look.runs += next < last;
-    if (next < look.least) look.least = next;
-    if (next > look.most) look.most = next;
-    last = next;
-  }
+struct sorting {
+  ptrdiff_t key;
+  struct pl_link *last; /* of what is linked for good */
+};
+
+static struct pl__look look_at(const struct pl_link *chain, ptrdiff_t key) {
+  struct pl__look look = {0};
+  for (; chain != NULL; chain = chain->next)
+    pl__look_at(&look, pl__list_key(chain, key));
   return look;
+}
+
+static void put(struct sorting *sorting, struct pl_link *link) {
+  sorting->last->next = link;
+  link->prev = sorting->last;
+  sorting->last = link;
+}
+
+static void put_chain(struct sorting *sorting, struct pl_link *chain) {
+  for (struct pl_link *next; chain != NULL; chain = next) {
+    next = chain->next;
+    put(sorting, chain);
+  }
 }
 
 /* ---------------------------------------------------------------------- */
 /* Merging                                                                */
 
 /* The last link of the sorted run that begins with `link`. */
-static struct pl_link *end_of_run(struct pl_link *link, pl__key_fn *key) {
-  uint64_t last = key(link);
+static struct pl_link *end_of_run(struct pl_link *link, ptrdiff_t key) {
+  uint64_t last = pl__list_key(link, key);
   while (link->next != NULL) {
-    uint64_t next = key(link->next);
+    uint64_t next = pl__list_key(link->next, key);
     if (next < last) break;
     last = next;
     link = link->next;
@@ -58,11 +73,11 @@ static struct pl_link *end_of_run(struct pl_link *link, pl__key_fn *key) {
 }
 
 static struct pl_link *merge(struct pl_link *older, struct pl_link *newer,
-                             pl__key_fn *key) {
+                             ptrdiff_t key) {
   struct pl_link *head = NULL;
   struct pl_link **tail = &head;
   while (older != NULL && newer != NULL) {
-    struct pl_link **least = key(newer) < key(older) ? &newer : &older;
+    struct pl_link **least = pl__list_key(newer, key) < pl__list_key(older, key) ? &newer : &older;
     *tail = *least;
     tail = &(*least)->next;
     *least = *tail;
@@ -71,8 +86,8 @@ static struct pl_link *merge(struct pl_link *older, struct pl_link *newer,
   return head;
 }
 
-static struct pl_link *merge_runs(struct pl_link *run, pl__key_fn *key) {
-  struct pl_link *bins[PL__BINS] = {NULL};
+static struct pl_link *merge_runs(struct pl_link *run, ptrdiff_t key) {
+  struct pl_link *bins[PL__MERGE_BINS] = {NULL};
   while (run != NULL) {
     struct pl_link *end = end_of_run(run, key);
     struct pl_link *next = end->next;
@@ -86,68 +101,144 @@ static struct pl_link *merge_runs(struct pl_link *run, pl__key_fn *key) {
     run = next;
   }
   struct pl_link *all = NULL;
-  for (int k = 0; k < PL__BINS; k++)
+  for (int k = 0; k < PL__MERGE_BINS; k++)
     all = merge(bins[k], all, key);
   return all;
 }
 
 /* ---------------------------------------------------------------------- */
-/* Dealing out                                                            */
+/* Short chains, in arrays                                                */
 
-static struct pl_link *deal(struct pl_link *chain, pl__key_fn *key,
-                            uint64_t least, unsigned shift) {
-  struct pl_link *first[PL__DIGITS];
-  struct pl_link **end[PL__DIGITS];
-  for (int i = 0; i < PL__DIGITS; i++)
-    end[i] = &first[i];
-  for (; chain != NULL; chain = chain->next) {
-    uint64_t digit = (key(chain) - least) >> shift & (PL__DIGITS - 1);
-    *end[digit] = chain;
-    end[digit] = &chain->next;
+static void insert(struct entry *entries, size_t count, struct entry entry) {
+  while (count > 0 && entries[count - 1].key > entry.key) {
+    entries[count] = entries[count - 1];
+    count--;
   }
-  struct pl_link *all = NULL;
-  struct pl_link **tail = &all;
-  for (int i = 0; i < PL__DIGITS; i++) {
-    if (end[i] == &first[i]) continue;
-    *tail = first[i];
-    tail = end[i];
-  }
-  *tail = NULL;
-  return all;
+  entries[count] = entry;
 }
 
-static struct pl_link *deal_out(struct pl_link *chain, pl__key_fn *key,
-                                const struct look *look) {
-  uint64_t range = look->most - look->least;
-  for (unsigned shift = 0; shift < 64 && range >> shift != 0;
-       shift += PL__DIGIT_BITS)
-    chain = deal(chain, key, look->least, shift);
-  return chain;
+static void put_sorted(struct sorting *sorting, struct entry *entries,
+                       size_t count) {
+  for (size_t i = 1; i < count; i++)
+    insert(entries, i, entries[i]);
+  for (size_t i = 0; i < count; i++)
+    put(sorting, entries[i].link);
+}
+
+/* Some chains that are followed side by side, as far as there is room. */
+struct chains {
+  int count;
+  struct pl_link *first[PL__AT_ONCE];
+  struct pl_link *rest[PL__AT_ONCE]; /* NULL: the whole chain is taken */
+  size_t taken[PL__AT_ONCE];
+  struct entry entries[PL__AT_ONCE][PL__SHORT];
+};
+
+static void take(struct chains *chains, ptrdiff_t key) {
+  for (int i = 0; i < chains->count; i++) {
+    chains->rest[i] = chains->first[i];
+    chains->taken[i] = 0;
+  }
+  bool more = true;
+  for (size_t step = 0; more && step < PL__SHORT; step++) {
+    more = false;
+    for (int i = 0; i < chains->count; i++) {
+      struct pl_link *link = chains->rest[i];
+      if (link == NULL) continue;
+      chains->entries[i][step] =
+          (struct entry){.key = pl__list_key(link, key), .link = link};
+      chains->taken[i] = step + 1;
+      chains->rest[i] = link->next;
+      more = true;
+    }
+  }
 }
 
 /* ---------------------------------------------------------------------- */
+/* Dealing out                                                            */
 
-static void restore_ring(struct pl_link *list, struct pl_link *chain) {
-  struct pl_link *last = list;
-  for (; chain != NULL; chain = chain->next) {
-    last->next = chain;
-    chain->prev = last;
-    last = chain;
-  }
-  last->next = list;
-  list->prev = last;
+struct bins {
+  struct pl_link *first[PL__BINS];
+  struct pl_link **end[PL__BINS];
+};
+
+static size_t bins_for(size_t count) {
+  size_t bins = 16;
+  while (bins < PL__BINS && bins * PL__BIN_WISHED < count)
+    bins *= 2;
+  return bins;
 }
 
-void pl__list_sort(struct pl_link *list, pl__key_fn *key) {
-  if (pl__list_empty(list)) return;
-  struct pl_link *last = list->prev;
-  last->next = NULL;
-  struct look look = look_at(list->next, key);
-  if (look.runs == 1) { /* sorted as it is */
-    last->next = list;
-    return;
+static void deal(const struct sorting *sorting, struct bins *bins, size_t many,
+                 struct pl_link *chain, const struct pl__look *look) {
+  unsigned shift = 0;
+  while ((look->most - look->least) >> shift >= many)
+    shift++;
+  for (size_t i = 0; i < many; i++)
+    bins->end[i] = &bins->first[i];
+  for (; chain != NULL; chain = chain->next) {
+    uint64_t bin = (pl__list_key(chain, sorting->key) - look->least) >> shift;
+    *bins->end[bin] = chain;
+    bins->end[bin] = &chain->next;
   }
-  bool few = look.runs <= PL__FEW_RUNS || look.count < PL__SHORT;
-  restore_ring(list, few ? merge_runs(list->next, key)
-                         : deal_out(list->next, key, &look));
+  for (size_t i = 0; i < many; i++)
+    *bins->end[i] = NULL;
+}
+
+static void sort_chain(struct sorting *sorting, struct pl_link *chain,
+                       const struct pl__look *look, int deals);
+
+static void put_chains(struct sorting *sorting, struct chains *chains,
+                       int deals) {
+  take(chains, sorting->key);
+  for (int i = 0; i < chains->count; i++) {
+    if (chains->rest[i] == NULL) {
+      put_sorted(sorting, chains->entries[i], chains->taken[i]);
+      continue;
+    }
+    struct pl__look look = look_at(chains->first[i], sorting->key);
+    sort_chain(sorting, chains->first[i], &look, deals);
+  }
+  chains->count = 0;
+}
+
+static void deal_out(struct sorting *sorting, struct pl_link *chain,
+                     const struct pl__look *look, int deals) {
+  struct bins bins;
+  struct chains chains = {.count = 0};
+  size_t many = bins_for(look->count);
+  deal(sorting, &bins, many, chain, look);
+  for (size_t i = 0; i < many; i++) {
+    if (bins.end[i] == &bins.first[i]) continue;
+    chains.first[chains.count++] = bins.first[i];
+    if (chains.count == PL__AT_ONCE) put_chains(sorting, &chains, deals);
+  }
+  put_chains(sorting, &chains, deals);
+}
+
+/* `deals`: how often it may still be dealt out. */
+static void sort_chain(struct sorting *sorting, struct pl_link *chain,
+                       const struct pl__look *look, int deals) {
+  if (look->runs <= PL__FEW_RUNS || deals == 0)
+    put_chain(sorting, merge_runs(chain, sorting->key));
+  else
+    deal_out(sorting, chain, look, deals - 1);
+}
+
+void pl__list_sort_seen(struct pl_link *list, ptrdiff_t key,
+                        const struct pl__look *look) {
+  if (look->runs <= 1) return; /* it is sorted as it is */
+  struct pl_link *first = list->next;
+  list->prev->next = NULL;
+  struct sorting sorting = {.key = key, .last = list};
+  sort_chain(&sorting, first, look, PL__DEALS);
+  sorting.last->next = list;
+  list->prev = sorting.last;
+}
+
+void pl__list_sort(struct pl_link *list, ptrdiff_t key) {
+  struct pl__look look = {0};
+  for (const struct pl_link *link = list->next; link != list; link = link->next)
+    pl__look_at(&look, pl__list_key(link, key));
+  pl__list_sort_seen(list, key, &look);
 }

@@ -63,9 +63,35 @@ static inline void pl__list_move(struct pl_link *from, struct pl_link *to) {
   pl__link_init(from);
 }
 
-/* Sorts a list by a key, stable, O(n log r) when it consists of r runs that are
- * sorted. */
-typedef uint64_t pl__key_fn(const struct pl_link *link);
-void pl__list_sort(struct pl_link *list, pl__key_fn *key);
+/* Where a member of a list's objects lies, seen from their links. */
+#define PL__KEY(type, member)                                                  \
+  ((ptrdiff_t)offsetof(type, member) - (ptrdiff_t)offsetof(type, head.link))
+
+/* The key that lies so many bytes behind a link. */
+static inline uint64_t pl__list_key(const struct pl_link *link, ptrdiff_t at) {
+  return *(const uint64_t *)(const void *)((const char *)link + at);
+}
+
+/* Sorts a list by a key, stable, O(n) when it consists of a few sorted runs. */
+void pl__list_sort(struct pl_link *list, ptrdiff_t key);
+
+/* What sorting has to know first: to be gathered link by link, in their order,
+ * by who looks at them anyway. Begins zeroed. */
+struct pl__look {
+  size_t count, runs;
+  uint64_t least, most, last; /* keys */
+};
+
+static inline void pl__look_at(struct pl__look *look, uint64_t key) {
+  look->runs += look->count == 0 || key < look->last;
+  if (look->count == 0 || key < look->least) look->least = key;
+  if (look->count == 0 || key > look->most) look->most = key;
+  look->last = key;
+  look->count++;
+}
+
+/* The same for a list at which one has looked. */
+void pl__list_sort_seen(struct pl_link *list, ptrdiff_t key,
+                        const struct pl__look *look);
 
 #endif

@@ -145,15 +145,20 @@ static void deal_out(struct pl__wheel *wheel, struct pl_link *list) {
   }
 }
 
-/* Moves what is not due at `base` out of its slot. */
-static void move_lazy(struct pl__wheel *wheel, struct pl_link *list) {
+/* Moves what is not due at `base` out of its slot, and sorts the rest. */
+static void sort_out(struct pl__wheel *wheel, struct pl_link *list) {
+  struct pl__look look = {0};
   for (struct pl_link *link = list->next, *next; link != list; link = next) {
     next = link->next;
     struct pl_timer *timer = timer_of(link);
-    if (timer->due == wheel->base) continue;
-    pl__list_cut(link);
-    append_again(wheel, timer);
+    if (timer->due == wheel->base) {
+      pl__look_at(&look, timer->order);
+    } else {
+      pl__list_cut(link);
+      append_again(wheel, timer);
+    }
   }
+  pl__list_sort_seen(list, PL__KEY(struct pl_timer, order), &look);
 }
 
 /* Makes the slot at `base` begin with what is due, in start order. Returns the
@@ -161,8 +166,7 @@ static void move_lazy(struct pl__wheel *wheel, struct pl_link *list) {
 static struct pl_timer *settle(struct pl__wheel *wheel, unsigned slot) {
   struct pl_link *list = &wheel->slot[slot];
   if (bit_test(wheel->mixed, slot)) {
-    move_lazy(wheel, list);
-    pl__list_sort(list, order_of);
+    sort_out(wheel, list);
     bit_clear(wheel->mixed, slot);
   }
   while (!pl__list_empty(list)) {

@@ -81,9 +81,10 @@ static inline void pl__wheel_move(struct pl__wheel *wheel,
     pl__wheel_advance(wheel, timer, due);
     return;
   }
+  bool later = due != timer->due;
   timer->due = due;
   timer->order = wheel->starts++;
-  if ((due ^ wheel->base) >= PL__WHEEL_NEAR) return;
+  if (later || (due ^ wheel->base) >= PL__WHEEL_NEAR) return;
   /* It may stand in that very slot, and now belongs at its end. */
   unsigned slot = (unsigned)due & (PL__WHEEL_NEAR - 1);
   wheel->mixed[slot / 64] |= UINT64_C(1) << (slot % 64);

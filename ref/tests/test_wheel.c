@@ -155,10 +155,6 @@ a_timer_moved_to_its_own_time_goes_behind_its_equals(void **unused) {
   free(wheel);
 }
 
-static uint64_t order_of(const struct pl_link *link) {
-  return PL__OWNER(link, const struct pl_timer, head.link)->order;
-}
-
 /* Sorts `count` timers with the given orders; `due` is their place before. */
 static void check_sort(const uint64_t *orders, size_t count) {
   struct pl_timer *timers = calloc(count, sizeof *timers);
@@ -169,7 +165,7 @@ static void check_sort(const uint64_t *orders, size_t count) {
     timers[i].due = i;
     pl__list_append(&list, &timers[i].head.link);
   }
-  pl__list_sort(&list, order_of);
+  pl__list_sort(&list, PL__KEY(struct pl_timer, order));
   size_t seen = 0;
   for (struct pl_link *link = list.next; link != &list; link = link->next) {
     assert_ptr_equal(link->next->prev, link);
@@ -212,6 +208,23 @@ static void a_list_of_sorted_runs_is_merged(void **unused) {
   }
 }
 
+/* All but a few keys are close together: dealing out by first digits leaves
+ * them in one heap, and does so again. */
+static void a_list_whose_keys_lie_in_one_corner_is_sorted(void **unused) {
+  (void)unused;
+  enum { COUNT = 4000 };
+  static uint64_t orders[COUNT];
+  state = 31;
+  for (unsigned far = 20; far < 64; far += 4) {
+    for (size_t i = 0; i < COUNT; i++)
+      orders[i] = next_random() % (COUNT / 2);
+    orders[COUNT / 3] = UINT64_C(1) << far;
+    orders[COUNT / 2] = UINT64_C(1) << far / 2;
+    orders[COUNT - 1] = UINT64_MAX;
+    check_sort(orders, COUNT);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(
@@ -224,6 +237,7 @@ int main(void) {
       cmocka_unit_test(a_timer_moved_to_its_own_time_goes_behind_its_equals),
       cmocka_unit_test(a_list_is_sorted_and_equal_keys_keep_their_places),
       cmocka_unit_test(a_list_of_sorted_runs_is_merged),
+      cmocka_unit_test(a_list_whose_keys_lie_in_one_corner_is_sorted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
