@@ -201,9 +201,9 @@ struct pl__job {
   bool url_has_host;
   bool is_core; /* the target is a core module: resolution->path */
   bool unnamed; /* messages about URLs do not name the parent */
+  const struct pl_lookup *lookup; /* of a require; or NULL */
 };
 
-  const struct pl_lookup *lookup; /* of a require; or NULL */
 /* A normalised absolute path that is asked about. Its beginning, `known`
  * bytes, is known to be the real directory `from` (NULL: nothing is there). */
 struct pl__spot {
