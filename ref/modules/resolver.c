@@ -503,6 +503,7 @@ int pl_place_explain(struct pl_place *place, const char *specifier,
 
 /* Places and answers end; the tree stays. */
 static void end_fleeting(struct pl_resolver *resolver) {
+  resolver->epoch++;
   if (resolver->places != NULL)
     memset(resolver->places, 0,
            resolver->place_capacity * sizeof *resolver->places);
@@ -561,7 +562,6 @@ static int compare_names(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-  resolver->epoch++;
 /* Copies a list of names. NULL: out of memory. */
 static const char **copy_names(struct pl__job *job, const char *const *names,
                                size_t count) {
