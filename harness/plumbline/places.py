@@ -44,6 +44,10 @@ class Places:
         return self.root / "conformance" / "expectations"
 
     @property
+    def mutants(self) -> Path:
+        return self.root / "conformance" / "mutants"
+
+    @property
     def vocabulary(self) -> Path:
         return self.root / "conformance" / "schema" / "vocabulary"
 

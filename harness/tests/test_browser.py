@@ -12,9 +12,11 @@ import pytest
 import samples
 
 from plumbline.catalog import read_catalog
+from plumbline.errors import RuntimesError
 from plumbline.places import Places, find_places
 from plumbline.report import write_report
 from plumbline.results import read_many
+from plumbline.runtimes import run_npm
 
 IO = "loop/check/immediate-before-timeout-inside-io"
 MAIN = "loop/check/unordered-from-main"
@@ -30,6 +32,47 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         folder / "report", places,
     )
     return index.as_uri()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A report of 3,000 cases and 8 implementations."""
+    folder = tmp_path_factory.mktemp("large")
+    build = samples.write_build(folder / "build")
+    cases = [
+        {**samples.CASES[n % 5], "id": f"{samples.CASES[n % 5]['id']}-{n}"}
+        for n in range(3000)
+    ]
+    samples.write_lines(build / "corpus/corpus.jsonl", [
+        {"kind": "corpus", "format": 1, "suite": "0.1.0",
+         "cases": len(cases), "rules": 3}, *cases])
+    answers = samples.good_cases()
+    paths = [
+        samples.write_lines(
+            folder / f"impl{k}-1.jsonl",
+            samples.results_lines(f"impl{k}", "1", [
+                {**answers[n % 5], "id": case["id"]}
+                for n, case in enumerate(cases)]))
+        for k in range(8)
+    ]
+    places = Places(find_places().root, build)
+    return write_report(read_catalog(places.corpus, places.rules),
+                        read_many(paths), folder / "report", places).as_uri()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """axe-core's script, from npm, kept where pinned runtimes are."""
+    folder = find_places().runtimes / "axe-core-4"
+    script = folder / "node_modules/axe-core/axe.min.js"
+    if not script.is_file():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run_npm(["install", "--no-audit", "--no-fund", "--prefix",
+                     str(folder), "axe-core@4"])
+        except (RuntimesError, OSError) as error:
+            pytest.skip(f"axe-core cannot be installed: {error}")
+    return script.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +249,137 @@ def test_dark_and_light(browser: Any) -> None:
     assert paper() != before
     _find(browser, "#theme").click()
     assert paper() == before
+
+
+def _rows(browser: Any) -> list[tuple[str, float]]:
+    """The rows of cases in the page: id, and top edge in pixels."""
+    value: list[list[Any]] = browser.execute_script(
+        "return [...document.querySelectorAll('#cases tr.case')].map(r =>"
+        "[r.dataset.id, r.getBoundingClientRect().top + scrollY])")
+    return [(id, top) for id, top in value]
+
+
+def _settled(browser: Any) -> None:
+    """Two frames later."""
+    browser.execute_async_script(
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+
+def test_of_many_cases_only_those_in_view_are_rows(
+    browser: Any, large: str
+) -> None:
+    """And each is where it would be if all of them were."""
+    browser.get("about:blank")
+    browser.get(large)
+    assert _find(browser, "#count").text == "3000 cases"
+    first = _rows(browser)
+    assert 10 < len(first) < 120
+    full = browser.execute_script(
+        "return document.getElementById('cases').offsetHeight")
+    browser.execute_script("scrollTo(0, document.body.scrollHeight)")
+    _settled(browser)
+    last = _rows(browser)
+    assert len(last) < 120
+    assert not {id for id, _ in first} & {id for id, _ in last}
+    assert last[-1][0] == "modules/main/index-2999"
+    again = browser.execute_script(
+        "return document.getElementById('cases').offsetHeight")
+    assert abs(full - again) <= 2
+    browser.execute_script("scrollTo(0, 0)")
+    _settled(browser)
+    assert _rows(browser) == first
+
+
+def test_keys_go_on_beyond_the_view(browser: Any, large: str) -> None:
+    """Fifty cases down, and the cell is there and in view."""
+    browser.get("about:blank")
+    browser.get(large)
+    browser.execute_script(
+        "document.querySelector('#cases td button').focus()")
+    for _ in range(50):
+        _press(browser, "\ue015")  # down
+    top, tall = browser.execute_script(
+        "const r = document.activeElement.getBoundingClientRect();"
+        "return [r.top, innerHeight]")
+    assert 0 <= top < tall
+    assert browser.execute_script(
+        "return document.activeElement.closest('tr').dataset.id"
+    ) == "loop/check/immediate-before-timeout-inside-io-125"
+
+
+def test_a_link_to_a_case_far_down_shows_it(browser: Any, large: str) -> None:
+    case = "loop/timers/same-duration-1502"
+    browser.get("about:blank")
+    browser.get(f"{large}#case={case}&in=impl3-1")
+    assert _find(browser, "#detail").is_displayed()
+    row = _find(browser, f"tr[data-id='{case}']")
+    assert "open" in row.get_attribute("class")
+
+
+def test_a_rule_and_an_implementation_have_panels(
+    browser: Any, page: str
+) -> None:
+    """Reached from the matrix, the overview and by address."""
+    _find(browser, "tr[data-rule='LOOP-CHECK-2'] a").click()
+    text = _find(browser, "#detail").text
+    assert "After poll comes check" in text and "2 CASES" in text.upper()
+    assert "rule=LOOP-CHECK-2" in browser.current_url
+    _find(browser, "#detail .rule-cases button").click()
+    assert f"case={IO}".replace("/", "%2F") in browser.current_url
+    _press(browser, "\ue00c")  # escape
+    _find(browser, ".card [data-of='node-20.20.2']").click()
+    text = _find(browser, "#detail").text
+    assert "2 UNEXPECTED" in text.upper()
+    assert "never lets the timer win" in text
+    assert "of=node-20.20.2" in browser.current_url
+    browser.get("about:blank")
+    browser.get(f"{page}#of=ref-0.1.0")
+    assert "loop.timeout" in _find(browser, "#detail").text
+
+
+def test_a_trace_is_drawn_by_phases(browser: Any) -> None:
+    """With the violated event marked."""
+    _find(browser, f"tr[data-id='{IO}'] td:nth-child(3) button").click()
+    lanes = [one.text for one in browser.find_elements(
+        "css selector", "#detail .timeline .lane")]
+    assert lanes == ["timers", "check"]
+    assert _find(browser, "#detail .timeline .at").text == "timeout"
+
+
+def test_capabilities_filter(browser: Any) -> None:
+    _choose(browser, "needs", "loop.timer")
+    assert _shown(browser) == ["loop/timers/handle-repeats"]
+    assert "needs=loop.timer" in browser.current_url
+
+
+def test_the_rules_name_their_cases(browser: Any) -> None:
+    _find(browser, "#coverage summary").click()
+    rows = browser.find_elements("css selector", "#coverage tbody tr")
+    assert [row.text.split()[0] for row in rows] == list(samples.RULES)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("open", [
+    "", "#case=" + IO + "&in=node-20.20.2", "#rule=LOOP-CHECK-2",
+    "#of=node-20.20.2",
+], ids=["matrix", "case", "rule", "implementation"])
+def test_axe_finds_nothing_serious(
+    browser: Any, page: str, axe: str, open: str, dark: bool
+) -> None:
+    """The rules of axe-core, in every view and both themes."""
+    browser.get("about:blank")
+    browser.get(page + open)
+    browser.execute_script(
+        "document.documentElement.dataset.theme = arguments[0]",
+        "dark" if dark else "light")
+    browser.execute_script(axe)
+    found = browser.execute_async_script(
+        "axe.run(document, {preload: false}).then("
+        "arguments[0], e => arguments[0](String(e)))")
+    assert isinstance(found, dict), found
+    serious = [
+        f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}"
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert serious == []

@@ -16,7 +16,9 @@ from plumbline.errors import ReportError
 from plumbline.places import Places, find_places
 from plumbline.report import write_report
 from plumbline.report._overview import overview
-from plumbline.report._write import embed, environment
+from plumbline.report._coverage import coverage
+from plumbline.report._lanes import LANES, lanes_of
+from plumbline.report._write import SCRIPTS, embed, environment
 from plumbline.results import Results, read_many, read_results
 
 
@@ -82,7 +84,7 @@ def test_the_page_loads_only_what_lies_beside_it(tmp_path: Path) -> None:
     reader.feed(page.read_text())
     files = [link for link in reader.links
              if not link.startswith(("#", "data:"))]
-    assert sorted(files) == ["report.css", "report.js"]
+    assert files == ["report.css", *SCRIPTS]
     for name in files:
         text = (page.parent / name).read_text()
         assert not re.search(r"https?://|@import|url\(", text)
@@ -96,7 +98,7 @@ def test_hostile_text_never_becomes_markup(tmp_path: Path) -> None:
     assert "<img" not in text
     reader = _Links()
     reader.feed(text)
-    assert reader.tags.count("script") == 2
+    assert reader.tags.count("script") == 1 + len(SCRIPTS)
     assert "img" not in reader.tags
     assert samples.HOSTILE in json.dumps(_data(page)).replace('\\"', '"')
 
@@ -183,3 +185,40 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         write_report(read_catalog(places.corpus, places.rules), results,
                      tmp_path / "file" / "report", places)
     assert "file" in str(error.value.place)
+
+
+def test_an_event_has_the_lane_of_its_callback() -> None:
+    """Bodies in bodies, lists of bodies, labels that an operation logs."""
+    found = lanes_of({
+        "main": [
+            {"log": "a"},
+            {"fs.stat": {"path": ".", "then": [
+                {"log": ["b", "$result"]},
+                {"immediate": {"each": [[{"log": "c"}],
+                                        [{"tick": {"then": [{"log": "d"}]}},
+                                         {"log": "a"}]]}},
+            ]}},
+            {"run": {"mode": "once", "log": "e"}},
+            {"chain": {"of": "microtask", "length": 3,
+                       "then": [{"log": "f"}]}},
+            {"close": {"of": "x", "then": [{"log": "g"}]}},
+        ],
+        "bodies": [[{"log": "h"}]],
+        "roles": {"primary": [{"log": "i"}], "worker": [{"log": "j"}]},
+    })
+    assert {label: LANES[lane] for label, lane in found.items()} == {
+        "a": "main", "b": "poll", "c": "check", "d": "ticks", "e": "main",
+        "f": "microtasks", "g": "closing", "h": "modules", "i": "main",
+        "j": "other processes"}
+
+
+def test_coverage_counts_cases_and_mutants(tmp_path: Path) -> None:
+    """A line per rule, also of one without mutants."""
+    places = _places(tmp_path)
+    catalog = read_catalog(places.corpus, places.rules)
+    io, main = (case["id"] for case in samples.CASES[:2])
+    found = coverage(catalog, {io: ["m1", "m2"], main: ["m1"]})
+    assert [(one.rule.id, len(one.cases), list(one.mutants))
+            for one in found] == [
+        ("LOOP-CHECK-2", 2, ["m1", "m2"]), ("LOOP-TIMER-1", 2, []),
+        ("MOD-MAIN-1", 1, [])]

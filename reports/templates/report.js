@@ -1,107 +1,30 @@
 // SPDX-License-Identifier: MIT
-// The report's page: builds the matrix from the data beside it, filters it,
-// and shows one case in the panel at the side. Text from the data only ever
-// becomes text nodes. The address's hash holds filters and the open case.
+// The page: filters, the panel, keys. The address's hash holds the filters and
+// what is open, so that a link shows what its sender saw.
 'use strict';
 (() => {
-  const data = JSON.parse(document.getElementById('data').textContent);
-  const $ = (id) => document.getElementById(id);
-  const filters = ['q', 'verdict', 'impl', 'level', 'area'];
-  const labels = data.implementations.map((one) => one.label);
-  const byId = new Map(data.cases.map((one) => [one.id, one]));
-  const state = {open: null, at: 0, tab: 'program'};
+  const {$, byId, data, element, labels, matrix, panel} = window.plumb;
+  const filters = ['q', 'verdict', 'impl', 'level', 'area', 'needs'];
+  // What is open: {one, at}, {rule} or {impl}; and how programs are shown.
+  const state = {open: null, tab: 'program'};
 
-  // element('p.small', {title: 'x'}, child, 'text', ...)
-  function element(kind, attributes, ...children) {
-    const [tag, ...classes] = kind.split('.');
-    const made = document.createElement(tag);
-    if (classes.length) made.className = classes.join(' ');
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
-      else if (value !== null && value !== false) {
-        made.setAttribute(name, value === true ? '' : value);
-      }
-    }
-    for (const child of children.flat()) {
-      if (child !== null && child !== undefined) made.append(child);
-    }
-    return made;
-  }
+  // -- filters -----------------------------------------------------------
 
-  const symbol = (result) =>
-    result ? data.marks[result.v][0] : '·';
-
-  function styles(result) {
-    if (!result) return 'v-absent';
-    const calm = ['pass', 'differs', 'unsupported', 'disputed',
-      'inconclusive'];
-    const known = !result.u && !calm.includes(result.v);
-    return `v-${result.v}${result.u ? ' unexpected' : ''}${
-      known ? ' known' : ''}`;
-  }
-
-  function said(result) {
-    if (!result) return 'not run';
-    const more = result.u ? ', unexpected' : result.x ? ', as expected' : '';
-    return result.v + more;
-  }
-
-  // -- the matrix --------------------------------------------------------
-
-  function cell(one, n) {
-    const result = one.results[n];
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.tabIndex = -1;
-    button.className = styles(result);
-    button.dataset.n = n;
-    button.title = `${labels[n]}: ${said(result)}`;
-    button.setAttribute('aria-label', button.title);
-    button.textContent = symbol(result);
-    const td = document.createElement('td');
-    td.append(button);
-    return td;
-  }
-
-  function row(one) {
-    const cut = one.id.lastIndexOf('/') + 1;
-    const link = element('a', {href: '#'},
-      element('span.topic', null, one.id.slice(0, cut)), one.id.slice(cut));
-    const tr = element('tr.case', {'data-id': one.id},
-      element('th', {scope: 'row'}, link));
-    one.results.forEach((_, n) => tr.append(cell(one, n)));
-    one.row = tr;
-    one.text = [one.id, one.rule, one.claim, one.program,
-      data.rules[one.rule].title].join('\n').toLowerCase();
-    const seen = new Set(one.results.filter(Boolean).map((r) => r.v)
-      .filter((v) => v !== 'unsupported'));
-    one.disagree = seen.size > 1;
-    return tr;
-  }
-
-  function ruleRow(name) {
-    const rule = data.rules[name];
-    const body = element('tbody', {'data-rule': name});
-    body.append(element('tr.rule', null,
-      element('th', {colspan: labels.length + 1, scope: 'rowgroup'},
-        element('span.id', null, name),
-        rule.level && element(`span.badge.l-${rule.level}`, null, rule.level),
-        element('span.title', null, rule.title))));
-    return body;
-  }
-
-  function build() {
-    const bodies = new Map();
+  function prepare() {
     for (const one of data.cases) {
-      if (!bodies.has(one.rule)) bodies.set(one.rule, ruleRow(one.rule));
-      bodies.get(one.rule).append(row(one));
+      one.text = [one.id, one.rule, one.claim, one.program,
+        data.rules[one.rule].title].join('\n').toLowerCase();
+      const seen = new Set(one.results.filter(Boolean).map((r) => r.v)
+        .filter((v) => v !== 'unsupported'));
+      one.disagree = seen.size > 1;
     }
-    $('cases').append(...bodies.values());
-    const first = $('cases').querySelector('td button');
-    if (first) first.tabIndex = 0;
-    for (const key of ['level', 'area']) {
-      const values = new Set(data.cases.map((one) => one[key]));
-      $(key).append(...[...values].sort().map((v) =>
+    const values = {
+      level: data.cases.map((one) => one.level),
+      area: data.cases.map((one) => one.area),
+      needs: data.cases.flatMap((one) => one.needs || []),
+    };
+    for (const [key, list] of Object.entries(values)) {
+      $(key).append(...[...new Set(list)].sort().map((v) =>
         element('option', null, v)));
     }
   }
@@ -109,6 +32,7 @@
   function fits(one, want, column) {
     if (want.level && one.level !== want.level) return false;
     if (want.area && one.area !== want.area) return false;
+    if (want.needs && !(one.needs || []).includes(want.needs)) return false;
     if (!want.q.every((word) => one.text.includes(word))) return false;
     if (want.verdict === 'disagree') return one.disagree;
     const some = column < 0 ? one.results : [one.results[column]];
@@ -121,19 +45,12 @@
     const want = Object.fromEntries(filters.map((id) => [id, $(id).value]));
     want.q = want.q.toLowerCase().split(/\s+/).filter(Boolean);
     const column = labels.indexOf(want.impl);
-    let shown = 0;
-    for (const one of data.cases) {
-      const hide = !fits(one, want, column);
-      if (one.row.hidden !== hide) one.row.hidden = hide;
-      shown += !hide;
-    }
-    for (const body of $('cases').tBodies) {
-      const rows = [...body.rows].slice(1);
-      body.hidden = rows.every((tr) => tr.hidden);
-    }
-    $('count').textContent = shown === data.cases.length ?
-      `${shown} cases` : `${shown} of ${data.cases.length} cases`;
-    $('none').hidden = shown > 0;
+    const cases = data.cases.filter((one) => fits(one, want, column));
+    matrix.set(cases);
+    $('count').textContent = cases.length === data.cases.length ?
+      `${cases.length} cases` : `${cases.length} of ${
+        data.cases.length} cases`;
+    $('none').hidden = cases.length > 0;
   }
 
   // -- the address -------------------------------------------------------
@@ -141,208 +58,78 @@
   function writeHash() {
     const hash = new URLSearchParams();
     for (const id of filters) if ($(id).value) hash.set(id, $(id).value);
-    if (state.open) {
-      hash.set('case', state.open.id);
-      hash.set('in', labels[state.at]);
-    }
+    const {open} = state;
+    if (open && open.one) {
+      hash.set('case', open.one.id);
+      hash.set('in', labels[open.at]);
+    } else if (open && open.rule) hash.set('rule', open.rule);
+    else if (open) hash.set('of', labels[open.impl]);
     const text = `#${hash}`;
     if (text !== location.hash) history.replaceState(null, '', text);
   }
 
   function readHash() {
-    if (/^#(overview|matrix)?$/.test(location.hash)) return;
+    if (/^#(overview|matrix|coverage)?$/.test(location.hash)) return;
     const hash = new URLSearchParams(location.hash.slice(1));
     for (const id of filters) $(id).value = hash.get(id) || '';
     for (const id of filters) if ($(id).value === '') $(id).value = '';
     filter();
     const one = byId.get(hash.get('case'));
-    if (one) show(one, Math.max(0, labels.indexOf(hash.get('in'))));
+    const impl = labels.indexOf(hash.get('of'));
+    if (one) {
+      show({one, at: Math.max(0, labels.indexOf(hash.get('in')))});
+      matrix.reveal(one);
+    } else if (data.rules[hash.get('rule')]) show({rule: hash.get('rule')});
+    else if (impl >= 0) show({impl});
     else close();
   }
 
-  // -- one case ----------------------------------------------------------
+  // -- the panel ---------------------------------------------------------
 
-  function tabs(name, items, chosen, choose) {
-    return element('div.tabs', {role: 'tablist', 'aria-label': name},
-      items.map(([key, ...content]) => element('button', {
-        type: 'button', role: 'tab', 'data-key': key,
-        'aria-selected': String(key === chosen),
-        onclick: () => choose(key),
-      }, content)));
-  }
+  const go = {
+    implementation: (n) => show({one: state.open.one, at: n},
+      `[data-key="${n}"]`),
+    tab: (key) => {
+      state.tab = key;
+      show(state.open, `[data-key="${key}"]`);
+    },
+    rule: (rule) => show({rule}),
+    open: (one) => {
+      choose(one);
+      matrix.reveal(one);
+    },
+  };
 
-  function traceList(trace, explanation) {
-    const at = explanation ? explanation.at : null;
-    const list = element('ol.trace', null, trace[0].map((event, n) =>
-      element(n === at ? 'li.mono.at' : 'li.mono', null, event)));
-    const ends = at !== null && at >= trace[0].length;
-    if (ends || !trace[0].length) {
-      list.append(element(ends ? 'li.at.end' : 'li.end', null,
-        trace[0].length ? 'ends here' : 'no event'));
+  function title(open) {
+    if (open.rule) return [element('small', null, 'Rule'), open.rule];
+    if (open.impl !== undefined) {
+      return [element('small', null, 'Implementation'), labels[open.impl]];
     }
-    return list;
+    const cut = open.one.id.lastIndexOf('/') + 1;
+    return [element('small', null, open.one.id.slice(0, cut)),
+      open.one.id.slice(cut)];
   }
 
-  function histogram(traces, more) {
-    const most = Math.max(...traces.map((t) => t[1]));
-    const all = traces.reduce((sum, t) => sum + t[1], 0);
-    const sorted = [...traces].sort((a, b) => b[1] - a[1]);
-    const lines = sorted.map((t) => element('tr', null,
-      element('td.n', null, `${t[1]} ×`),
-      element(`td.b.${t[2] ? 'v-pass' : 'v-fail'}`,
-        {title: `${(100 * t[1] / all).toFixed(1)} %`},
-        element('i', {style: `width:${100 * t[1] / most}%`})),
-      element('td', null, t[2] ? '✓ allowed' : '✗ forbidden'),
-      element('td', null, traceList(t, null))));
-    return [
-      element('h3', null, `${all} runs, ${traces.length + (more || 0)} ` +
-        `distinct ${traces.length + (more || 0) === 1 ? 'trace' : 'traces'}`),
-      element('table.hist', null, element('tbody', null, lines)),
-      more ? element('p.small', null, `… and ${more} more`) : null,
-    ];
+  function contents(open) {
+    if (open.rule) return panel.ofRule(open.rule, go);
+    if (open.impl !== undefined) return panel.ofImplementation(open.impl, go);
+    return panel.ofCase(open.one, open.at, state.tab, go);
   }
 
-  function traces(one, result) {
-    const list = result.t || one.traces;
-    if (!list.length) return [];
-    const parts = [];
-    const bad = list.find((t) => !t[2]);
-    if (list.length === 1 || bad) {
-      parts.push(element('h3', null, 'Trace'),
-        traceList(bad || list[0], result.ex));
-    }
-    const runs = list.reduce((sum, t) => sum + t[1], 0);
-    if (runs > 1) parts.push(...histogram(list, result.more));
-    return parts;
-  }
-
-  function copy(button, text) {
-    const told = (word) => { button.textContent = word; };
-    navigator.clipboard.writeText(text).then(
-      () => told('copied'), () => told('select it'));
-  }
-
-  // Text in which `this` becomes code.
-  function marked(text) {
-    return text.split('`').map((part, n) =>
-      n % 2 ? element('code', null, part) : part);
-  }
-
-  function block(title, text, wrap) {
-    return text ? [element('h3', null, title),
-      element(wrap ? 'pre.wrap' : 'pre', {tabindex: 0}, text)] : [];
-  }
-
-  function told(one, n) {
-    const result = one.results[n];
-    const box = element('div', {role: 'tabpanel'});
-    if (!result) {
-      box.append(element('p.small', null,
-        'This case was not selected in that run.'));
-      return box;
-    }
-    box.append(element('p.verdict-line', null,
-      element(`b.${styles(result).replace(' ', '.')}`, null,
-        `${symbol(result)} ${result.v}`),
-      result.u ? `unexpected: ${(result.x || ['pass']).join(' or ')} was ` +
-        'expected' : result.x ? 'as expected' : '',
-      element('span.small', null, ` ${result.ms} ms`)));
-    if (result.why) {
-      box.append(element('p.why', null, `Known: ${result.why}`));
-    }
-    if (result.ex) {
-      box.append(element('p.text', null, marked(result.ex.text)));
-      if (result.ex.expected.length) {
-        box.append(element('p.small', null, 'Possible at that point: ',
-          element('span.mono', null, result.ex.expected.join(', '))));
-      }
-    }
-    const evidence = result.ev ? JSON.stringify(result.ev, null, 1) : '';
-    box.append(...traces(one, result).filter(Boolean),
-      ...block('Detail', result.d, true), ...block('stderr', result.s, true),
-      ...block('Evidence', evidence, true));
-    const again = data.implementations[n].again;
-    if (again) {
-      const text = again + one.id;
-      box.append(element('h3', null, 'Run it again'),
-        element('div.command', null, element('pre.wrap', null, text),
-          element('button', {type: 'button',
-            onclick: (event) => copy(event.target, text)}, 'copy')));
-    }
-    return box;
-  }
-
-  function described(one) {
-    if (!one.program) {
-      return [element('p.small', null,
-        'The corpus no longer has this case.')];
-    }
-    const code = element('pre', {tabindex: 0, role: 'tabpanel'},
-      one[state.tab]);
-    return [
-      ...block('Expectation', one.expect),
-      ...one.byTrait.flatMap(([trait, text]) =>
-        block(`Expectation with ${trait}`, text)),
-      element('h3', null, 'Program'),
-      tabs('Program as', [['program', 'Vocabulary'],
-        ['javascript', 'JavaScript']], state.tab, (key) => {
-        state.tab = key;
-        show(one, state.at, `[data-key="${key}"]`);
-      }),
-      code,
-      element('p.small', null, one.at),
-    ];
-  }
-
-  function ruleOf(one) {
-    const rule = data.rules[one.rule];
-    return [
-      element('h3', null, `Rule ${one.rule}`),
-      element('p', null, element('b', null, rule.title)),
-      rule.text && element('p.text', null, rule.text),
-      rule.source && element('p.small', null, `Source: ${rule.source}${
-        rule.since ? ` Since ${rule.since}.` : ''}`),
-      rule.at && element('p.small', null, rule.at),
-    ].filter(Boolean);
-  }
-
-  function badges(one) {
-    const list = [[one.level, `l-${one.level}`]];
-    if (one.runs > 1) list.push([`litmus, ${one.runs} runs`, '']);
-    if (one.isolation === 'process') list.push(['process of its own', '']);
-    for (const need of one.needs || []) list.push([need, '']);
-    return element('div.badges', null, list.map(([text, style]) =>
-      element(`span.badge${style && `.${style}`}`, null, text)));
-  }
-
-  function show(one, at, focus) {
-    if (state.open) state.open.row.classList.remove('open');
-    state.open = one;
-    state.at = at;
-    one.row.classList.add('open');
+  function show(open, focus) {
+    state.open = open;
+    matrix.mark(open.one || null);
     const pane = $('detail');
     const scroll = focus ? pane.scrollTop : 0;
-    const cut = one.id.lastIndexOf('/') + 1;
+    const button = (text, hint, onclick, id) => element('button',
+      {type: 'button', title: hint, 'aria-label': hint, onclick, id}, text);
     pane.replaceChildren(
       element('header', null,
-        element('h2', {id: 'detail-title', tabindex: -1},
-          element('small', null, one.id.slice(0, cut)), one.id.slice(cut)),
-        element('button', {type: 'button', title: 'Previous case (k)',
-          onclick: () => step(-1)}, '↑'),
-        element('button', {type: 'button', title: 'Next case (j)',
-          onclick: () => step(1)}, '↓'),
-        element('button', {type: 'button', id: 'close',
-          title: 'Close (Esc)', onclick: close}, '✕')),
-      badges(one),
-      ...(one.claim ? [element('p.text', null, one.claim)] : []),
-      ...(one.disputed ? [element('p.why', null,
-        `Disputed: ${one.disputed.reason} ${one.disputed.link || ''}`)] : []),
-      element('h3', null, 'What happened'),
-      tabs('Implementation', labels.map((label, n) => [String(n),
-        element(`span.verdict.${styles(one.results[n]).split(' ')[0]}`, null,
-          symbol(one.results[n])), label]), String(at),
-      (key) => show(one, Number(key), `[data-key="${key}"]`)),
-      told(one, at), ...described(one), ...ruleOf(one));
+        element('h2', {id: 'detail-title', tabindex: -1}, title(open)),
+        open.one && button('↑', 'Previous case (k)', () => step(-1), null),
+        open.one && button('↓', 'Next case (j)', () => step(1), null),
+        button('✕', 'Close (Esc)', close, 'close')),
+      ...contents(open).filter(Boolean));
     pane.hidden = false;
     pane.scrollTop = scroll;
     const target = focus ? pane.querySelector(focus) : $('detail-title');
@@ -351,50 +138,30 @@
   }
 
   function close() {
-    const {open, at} = state;
+    const {open} = state;
     if (!open) return;
-    open.row.classList.remove('open');
     state.open = null;
+    matrix.mark(null);
     $('detail').hidden = true;
-    enter(open.row.cells[at + 1].firstChild);
+    if (open.one) matrix.enter(open.one, open.at);
     writeHash();
   }
 
-  function visible() {
-    return data.cases.filter((one) => !one.row.hidden);
-  }
-
   function step(by) {
-    const list = visible();
-    const next = list[list.indexOf(state.open) + by];
+    const {one, at} = state.open;
+    const next = matrix.neighbour(one, by);
     if (!next) return;
-    show(next, state.at);
-    next.row.scrollIntoView({block: 'nearest'});
+    matrix.reveal(next);
+    show({one: next, at});
   }
 
-  // -- keys --------------------------------------------------------------
-
-  function enter(button) {
-    for (const old of $('cases').querySelectorAll('button[tabindex="0"]')) {
-      old.tabIndex = -1;
-    }
-    button.tabIndex = 0;
-    button.focus();
+  // The case, in the implementation that has something to say.
+  function choose(one, n) {
+    const wrong = one.results.findIndex((r) => r && r.u);
+    show({one, at: n === undefined ? Math.max(0, wrong) : n});
   }
 
-  function move(button, key) {
-    const tr = button.closest('tr');
-    const n = Number(button.dataset.n);
-    if (key === 'ArrowLeft' || key === 'ArrowRight') {
-      const next = tr.cells[n + 1 + (key === 'ArrowLeft' ? -1 : 1)];
-      if (next && next.firstChild.dataset) enter(next.firstChild);
-      return;
-    }
-    const list = visible();
-    const here = list.findIndex((one) => one.row === tr);
-    const next = list[here + (key === 'ArrowUp' ? -1 : 1)];
-    if (next) enter(next.row.cells[n + 1].firstChild);
-  }
+  // -- keys and clicks ---------------------------------------------------
 
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -404,25 +171,33 @@
     else if (event.key === '/') {
       event.preventDefault();
       $('q').focus();
-    } else if (state.open && (event.key === 'j' || event.key === 'k')) {
+    } else if (state.open && state.open.one &&
+        (event.key === 'j' || event.key === 'k')) {
       step(event.key === 'j' ? 1 : -1);
     } else if (event.key.startsWith('Arrow') &&
         event.target.dataset.n !== undefined) {
       event.preventDefault();
-      move(event.target, event.key);
+      matrix.move(event.target, event.key);
     }
   }
 
   function onChoose(event) {
-    const tr = event.target.closest('tr.case');
-    if (!tr) return;
     const button = event.target.closest('button');
-    const link = event.target.closest('a');
-    if (!button && !link) return;
+    if (!button && !event.target.closest('a')) return;
     event.preventDefault();
-    const one = byId.get(tr.dataset.id);
-    const wrong = one.results.findIndex((r) => r && r.u);
-    show(one, button ? Number(button.dataset.n) : Math.max(0, wrong));
+    const tr = event.target.closest('tr');
+    if (tr.dataset.rule) show({rule: tr.dataset.rule});
+    else choose(byId.get(tr.dataset.id), button ?
+      Number(button.dataset.n) : undefined);
+  }
+
+  // Links of the overview: data-of names an implementation, data-rule a rule.
+  function onLink(event) {
+    const link = event.target.closest('[data-of], a[data-rule]');
+    if (!link || link.closest('#cases')) return;
+    event.preventDefault();
+    if (link.dataset.rule) show({rule: link.dataset.rule});
+    else show({impl: labels.indexOf(link.dataset.of)});
   }
 
   function theme() {
@@ -439,7 +214,7 @@
     const kept = localStorage.getItem('plumbline-theme');
     if (kept) document.documentElement.dataset.theme = kept;
   } catch { /* as above */ }
-  build();
+  prepare();
   filter();
   readHash();
   for (const id of filters) {
@@ -453,6 +228,7 @@
   });
   $('cases').addEventListener('click', onChoose);
   $('theme').addEventListener('click', theme);
+  document.addEventListener('click', onLink);
   document.addEventListener('keydown', onKey);
   addEventListener('hashchange', readHash);
 })();

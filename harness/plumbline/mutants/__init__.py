@@ -8,13 +8,14 @@ expected. The reference itself is never touched.
 
 from plumbline.mutants._compile import Workshop
 from plumbline.mutants._judge import Verdict, judge_mutants
-from plumbline.mutants._read import Mutant, read_mutants
+from plumbline.mutants._read import Mutant, areas, read_mutants
 from plumbline.mutants._table import print_matrix
 
 __all__ = [
     "Mutant",
     "Verdict",
     "Workshop",
+    "areas",
     "judge_mutants",
     "print_matrix",
     "read_mutants",

@@ -13,6 +13,7 @@ from typing import Any
 from plumbline.catalog import Case, Catalog
 from plumbline.corpus import pattern_to_text, program_to_js
 from plumbline.described import program_text
+from plumbline.report._lanes import LANES, lanes_of
 from plumbline.results import CaseResult, Results, Trace, show_event
 from plumbline.summary import MARKS
 
@@ -23,9 +24,11 @@ def page_data(
     catalog: Catalog,
     all_results: Sequence[Results],
     again: Mapping[str, str],
+    kills: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """Everything the page shows; `again` has the command per label that runs
-    a case again, to which the case's id is appended."""
+    a case again, to which the case's id is appended, `kills` the mutants that
+    a case is known to kill."""
     ids = _ids(catalog, all_results)
     rules = {
         (catalog.cases[i].rule if i in catalog.cases else _any(
@@ -34,13 +37,16 @@ def page_data(
     }
     return {
         "suite": catalog.suite,
+        "lanes": list(LANES),
         "marks": {k: list(v) for k, v in MARKS.items()},
         "implementations": [
             _implementation(results, again.get(results.label, ""))
             for results in all_results
         ],
         "rules": {name: _rule(catalog, name) for name in rules},
-        "cases": [_case(catalog, all_results, i) for i in ids],
+        "cases": [
+            _case(catalog, all_results, i, kills.get(i, ())) for i in ids
+        ],
     }
 
 
@@ -96,7 +102,10 @@ def _rule(catalog: Catalog, name: str) -> dict[str, Any]:
 
 
 def _case(
-    catalog: Catalog, all_results: Sequence[Results], case_id: str
+    catalog: Catalog,
+    all_results: Sequence[Results],
+    case_id: str,
+    kills: Sequence[str],
 ) -> dict[str, Any]:
     results = [r.cases.get(case_id) for r in all_results]
     first = next(r for r in results if r is not None)
@@ -115,6 +124,8 @@ def _case(
     case = catalog.cases.get(case_id)
     if case is not None:
         value.update(_described(case))
+    if kills:
+        value["kills"] = list(kills)
     return value
 
 
@@ -134,6 +145,7 @@ def _described(case: Case) -> dict[str, Any]:
             for item in raw.get("by_trait") or []
         ],
         "disputed": raw.get("disputed"),
+        "lanes": lanes_of(raw["program"]),
     }
 
 

@@ -18,12 +18,15 @@ from plumbline.errors import ReportError
 from plumbline.places import Places
 from plumbline.registry import Target, read_registry
 from plumbline.report._data import page_data
+from plumbline.report._coverage import coverage, kills_of
 from plumbline.report._overview import KINDS, overview
 from plumbline.results import Results
 
 __all__ = ["embed", "write_report"]
 
-_ASSETS = ("report.css", "report.js")
+# In the order in which the page loads them.
+SCRIPTS = ("dom.js", "matrix.js", "trace.js", "panel.js", "report.js")
+_ASSETS = ("report.css", *SCRIPTS)
 
 
 def embed(value: object) -> str:
@@ -58,12 +61,16 @@ def _context(
     again = {
         r.label: _again(places, r, targets.get(r.label)) for r in all_results
     }
-    data = page_data(catalog, all_results, again)
+    kills = kills_of(places.mutants)
+    data = page_data(catalog, all_results, again, kills)
     return {
         "suite": catalog.suite,
         "made": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "implementations": data["implementations"],
         "lines": overview(all_results),
+        "coverage": coverage(catalog, kills),
+        "shown_rules": set(data["rules"]),
+        "scripts": SCRIPTS,
         "kinds": KINDS,
         "marks": data["marks"],
         "cases": len(data["cases"]),

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// What every part of the page needs: the data, elements, words for results.
+// Text from the data only ever becomes text nodes.
+'use strict';
+window.plumb = (() => {
+  const data = JSON.parse(document.getElementById('data').textContent);
+  const labels = data.implementations.map((one) => one.label);
+  const calm = ['pass', 'differs', 'unsupported', 'disputed', 'inconclusive'];
+
+  // element('p.small', {title: 'x'}, child, 'text', ...)
+  function element(kind, attributes, ...children) {
+    const [tag, ...classes] = kind.split('.');
+    const made = document.createElement(tag);
+    if (classes.length) made.className = classes.join(' ');
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
+      else if (value !== null && value !== false) {
+        made.setAttribute(name, value === true ? '' : value);
+      }
+    }
+    for (const child of children.flat(2)) {
+      if (child !== null && child !== undefined && child !== false) {
+        made.append(child);
+      }
+    }
+    return made;
+  }
+
+  const symbol = (result) => (result ? data.marks[result.v][0] : '·');
+
+  function styles(result) {
+    if (!result) return 'v-absent';
+    const known = !result.u && !calm.includes(result.v);
+    return `v-${result.v}${result.u ? ' unexpected' : ''}${
+      known ? ' known' : ''}`;
+  }
+
+  function said(result) {
+    if (!result) return 'not run';
+    const more = result.u ? ', unexpected' : result.x ? ', as expected' : '';
+    return result.v + more;
+  }
+
+  // Text in which `this` becomes code.
+  function marked(text) {
+    return text.split('`').map((part, n) =>
+      (n % 2 ? element('code', null, part) : part));
+  }
+
+  // An id whose folders stand back.
+  function name(id) {
+    const cut = id.lastIndexOf('/') + 1;
+    return [element('span.topic', null, id.slice(0, cut)), id.slice(cut)];
+  }
+
+  function tabs(title, items, chosen, choose) {
+    return element('div.tabs', {role: 'tablist', 'aria-label': title},
+      items.map(([key, ...content]) => element('button', {
+        type: 'button', role: 'tab', 'data-key': key,
+        'aria-selected': String(key === chosen),
+        onclick: () => choose(key),
+      }, content)));
+  }
+
+  function block(title, text, wrap) {
+    return text ? [element('h3', null, title),
+      element(wrap ? 'pre.wrap' : 'pre', {tabindex: 0}, text)] : [];
+  }
+
+  return {
+    $: (id) => document.getElementById(id), block, byId: new Map(
+      data.cases.map((one) => [one.id, one])),
+    data, element, labels, marked, name, said, styles, symbol, tabs,
+  };
+})();
