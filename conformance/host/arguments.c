@@ -57,7 +57,7 @@ static bool read_bool(struct reader *reader, struct op *op, const char *name,
   return true;
 }
 
-static bool read_label(struct reader *reader, struct op *op, json_t *json) {
+bool read_label(struct reader *reader, struct op *op, json_t *json) {
   const char *label = json_string_value(json);
   if (!label || !*label)
     return reader_fail(reader, op, "a label, which is a string, is wanted");
@@ -130,6 +130,12 @@ static bool read_each(struct reader *reader, struct op *op, json_t *json) {
     if (!read_body(reader, op, "each", i, json_array_get(json, i), &bodies[i]))
       return false;
   return true;
+}
+
+bool read_calls(struct reader *reader, struct op *op, const char *key,
+                json_t *json) {
+  if (strcmp(key, "each") == 0) return read_each(reader, op, json);
+  return read_then(reader, op, json);
 }
 
 /* -- keys ---------------------------------------------------------------- */
@@ -222,8 +228,7 @@ static bool read_key(struct reader *reader, struct op *op,
   case KEY_ID:
     return read_id(reader, op, json);
   case KEY_CALLBACK:
-    if (strcmp(name, "each") == 0) return read_each(reader, op, json);
-    return read_then(reader, op, json);
+    return read_calls(reader, op, name, json);
   case KEY_THEN:
     return read_then(reader, op, json);
   case KEY_DELAY:
@@ -376,6 +381,8 @@ bool read_arguments(struct reader *reader, struct op *op,
     return read_count(reader, op, "block", json, 0, MAX_MS, &op->number);
   case SHAPE_SIGNAL:
     return read_signal(reader, op, json);
+  case SHAPE_OWN:
+    return operation->read(reader, op, operation, json);
   }
   return false;
 }

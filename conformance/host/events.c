@@ -117,6 +117,11 @@ void event_log(struct run *run, const struct op *op, const struct call *call) {
   }
 }
 
+void event_json(struct run *run, const struct op *op, const char *value,
+                size_t length) {
+  emit(run, op, value, length);
+}
+
 void event_flag(struct run *run, const struct op *op, bool flag) {
   const char *value = flag ? "true" : "false";
   emit(run, op, value, strlen(value));

@@ -423,6 +423,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "plumb-explore: %s\n", message);
     return BROKEN;
   }
+  library_without_modules(&library); /* they do not happen in virtual time */
   if (arguments.serve)
     status = oracle_serve(&library, &arguments.limits, stdin, stdout) == 0
                  ? FINE

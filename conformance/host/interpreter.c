@@ -7,6 +7,7 @@
  * silence. Bodies never nest: a callback's body runs when the provider calls,
  * so no program makes this recurse.
  */
+#include "modules.h"
 #include "run.h"
 
 #include <errno.h>
@@ -450,12 +451,24 @@ static void run_op(struct run *run, const struct op *op,
   case OP_UPDATE_TIME:
     run->library->loop.update_time(run->loop);
     break;
+  case OP_OWN:
+    op->perform(run, op, call);
+    break;
   }
+}
+
+void run_callback(struct run *run, struct frame *frame, const struct op *op,
+                  const struct body *body, const struct call *call) {
+  struct frame *around = run->frame;
+  run->frame = frame;
+  run_body(run, body, call);
+  run->frame = around;
+  if (run->thrown) modules_uncaught(run, op);
 }
 
 void run_body(struct run *run, const struct body *body,
               const struct call *call) {
-  for (size_t i = 0; i < body->count && !run->silent; i++) {
+  for (size_t i = 0; i < body->count && !run->silent && !run->thrown; i++) {
     run_note(run, body->ops[i].digest);
     run_op(run, &body->ops[i], call);
   }

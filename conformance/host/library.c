@@ -40,6 +40,48 @@ static bool has_handle(const struct pl_loop_table *loop, enum pl_kind kind) {
          (loop->is_closing || !loop->handle_close);
 }
 
+/* What a resolver with these is asked, a loader can be asked as well. */
+static bool has_resolver(const struct pl_modules_table *modules) {
+  return modules->create && modules->destroy && modules->asker &&
+         modules->resolve && modules->folders;
+}
+
+static bool has_loader(const struct pl_modules_table *modules) {
+  return has_resolver(modules) && modules->require && modules->text &&
+         modules->loaded && modules->is_main && modules->parent &&
+         modules->child && modules->exports && modules->set_exports &&
+         modules->search;
+}
+
+/* Which of Node's package.json and specifiers a resolver knows, no function
+ * tells: a table stands for a resolver that knows all of them. */
+static bool offers_modules(const struct pl_modules_table *modules,
+                           enum capability wanted) {
+  switch (wanted) {
+  case CAP_RESOLVE:
+  case CAP_RESOLVE_IMPORT:
+  case CAP_IMPORT_PACKAGES:
+  case CAP_EXPORTS_FIELD:
+  case CAP_CONDITIONS:
+  case CAP_TREE:
+    return has_resolver(modules);
+  case CAP_CORE:
+  case CAP_NODE_SCHEME:
+    return has_resolver(modules) && modules->is_core;
+  case CAP_SEARCH_PATH:
+    return has_resolver(modules) && modules->search_path;
+  case CAP_REQUIRE:
+    return has_loader(modules);
+  case CAP_CACHE:
+    return has_loader(modules) && modules->cached && modules->next &&
+           modules->uncache && modules->enter;
+  case CAP_HOOKS:
+    return has_loader(modules) && modules->extension;
+  default:
+    return false;
+  }
+}
+
 static bool offers(const struct pl_loop_table *loop, enum capability wanted) {
   switch (wanted) {
   case CAP_TIMEOUT:
@@ -80,7 +122,7 @@ static bool offers(const struct pl_loop_table *loop, enum capability wanted) {
   }
 }
 
-static void look_over(struct library *library) {
+static void look_over_loop(struct library *library) {
   const struct pl_loop_table *loop = library->provider->loop;
   if (!loop) return;
   size_t known =
@@ -92,7 +134,22 @@ static void look_over(struct library *library) {
   }
   for (unsigned i = 0; i < CAP_COUNT; i++)
     if (offers(&library->loop, (enum capability)i))
-      library->capabilities |= 1u << i;
+      library->capabilities |= UINT64_C(1) << i;
+}
+
+static void look_over_modules(struct library *library) {
+  const struct pl_provider *provider = library->provider;
+  const struct pl_modules_table *modules = NULL;
+  if (provider->size >= offsetof(struct pl_provider, modules) + sizeof modules)
+    modules = provider->modules;
+  if (!modules) return;
+  size_t known = modules->size < sizeof library->modules
+                     ? modules->size
+                     : sizeof library->modules;
+  memcpy(&library->modules, modules, known);
+  for (unsigned i = 0; i < CAP_COUNT; i++)
+    if (offers_modules(&library->modules, (enum capability)i))
+      library->capabilities |= UINT64_C(1) << i;
 }
 
 static bool check(const struct pl_provider *provider, const char *path,
@@ -108,11 +165,11 @@ static bool check(const struct pl_provider *provider, const char *path,
              path, provider->abi, PL_PROVIDER_ABI);
     return false;
   }
-  if (provider->size < sizeof *provider) {
+  if (provider->size < offsetof(struct pl_provider, modules)) {
     snprintf(message, size,
-             "%s: struct pl_provider has %zu bytes there, %zu here: set .size "
-             "to sizeof(struct pl_provider)",
-             path, provider->size, sizeof *provider);
+             "%s: struct pl_provider has %zu bytes there, at least %zu here: "
+             "set .size to sizeof(struct pl_provider)",
+             path, provider->size, offsetof(struct pl_provider, modules));
     return false;
   }
   if (!provider->name || !provider->version) {
@@ -126,7 +183,8 @@ bool library_adopt(struct library *library, const struct pl_provider *provider,
                    const char *path, char *message, size_t message_size) {
   if (!check(provider, path, message, message_size)) return false;
   library->provider = provider;
-  look_over(library);
+  look_over_loop(library);
+  look_over_modules(library);
   return true;
 }
 
@@ -156,6 +214,13 @@ bool library_open(struct library *library, const char *path, char *message,
   if (library_adopt(library, entry(), path, message, message_size)) return true;
   library_close(library);
   return false;
+}
+
+void library_without_modules(struct library *library) {
+  for (unsigned i = 0; i < CAP_COUNT; i++)
+    if (offers_modules(&library->modules, (enum capability)i))
+      library->capabilities &= ~(UINT64_C(1) << i);
+  library->modules = (struct pl_modules_table){0};
 }
 
 void library_close(struct library *library) {

@@ -24,7 +24,19 @@
   X(SIGNAL, "loop.signal")                                                     \
   X(WORK, "loop.work")                                                         \
   X(CLOSE, "loop.close")                                                       \
-  X(RUN, "loop.run")
+  X(RUN, "loop.run")                                                           \
+  X(RESOLVE, "modules.resolve")                                                \
+  X(RESOLVE_IMPORT, "modules.resolve-import")                                  \
+  X(IMPORT_PACKAGES, "modules.import-packages")                                \
+  X(EXPORTS_FIELD, "modules.exports-field")                                    \
+  X(CORE, "modules.core")                                                      \
+  X(NODE_SCHEME, "modules.node-scheme")                                        \
+  X(CONDITIONS, "modules.conditions")                                          \
+  X(SEARCH_PATH, "modules.search-path")                                        \
+  X(REQUIRE, "modules.require")                                                \
+  X(CACHE, "modules.cache")                                                    \
+  X(HOOKS, "modules.hooks")                                                    \
+  X(TREE, "modules.tree")
 
 enum capability {
 #define X(name, text) CAP_##name,
@@ -41,12 +53,13 @@ struct library {
   const struct pl_provider *provider;
   struct pl_loop_table loop; /* a copy; what the provider lacks is NULL, and
                                 everything is when a loop cannot be run */
-  unsigned capabilities;     /* bits 1u << CAP_... */
+  struct pl_modules_table modules; /* likewise */
+  uint64_t capabilities;           /* bits 1 << CAP_... */
 };
 
 static inline bool library_has(const struct library *library,
                                enum capability capability) {
-  return (library->capabilities & (1u << capability)) != 0;
+  return (library->capabilities >> capability & 1) != 0;
 }
 
 /*
@@ -62,6 +75,8 @@ bool library_open(struct library *library, const char *path, char *message,
  */
 bool library_adopt(struct library *library, const struct pl_provider *provider,
                    const char *path, char *message, size_t message_size);
+/* Lets go of the modules: for callers that run loops alone. */
+void library_without_modules(struct library *library);
 void library_close(struct library *library);
 
 #endif

@@ -78,6 +78,7 @@ struct object *object_new(struct run *run, const struct op *op) {
   object->handle = is_handle(op->kind);
   object->drain = op->drain;
   object->number = op->number;
+  object->frame = run->frame;
   object->fds[0] = object->fds[1] = -1;
   int err = run->library->loop.init(run->loop, kind, object->storage,
                                     object_fired, object);
@@ -111,8 +112,7 @@ static void drain_socket(const struct object *object) {
   while (n > 0 || (n < 0 && errno == EINTR));
 }
 
-static const struct body *body_of_call(const struct calls *calls,
-                                       uint32_t count) {
+const struct body *body_of_call(const struct calls *calls, uint32_t count) {
   if (calls->count == 0) return NULL;
   size_t index = count - 1 < calls->count ? count - 1 : calls->count - 1;
   return &calls->bodies[index];
@@ -159,7 +159,7 @@ static void call(struct object *object, int status) {
   const struct body *body = body_of_call(&object->calls, object->count);
   struct call now = {
       .status = status, .object = object, .count = object->count};
-  if (body) run_body(run, body, &now);
+  if (body) run_callback(run, object->frame, object->op, body, &now);
 }
 
 void object_fired(void *arg, int status) {
@@ -178,7 +178,8 @@ void object_closed(void *arg, int status) {
   object->running = true;
   const struct body *body = body_of_call(&object->close_calls, 1);
   struct call now = {.status = status, .count = 1};
-  if (body && !object->run->silent) run_body(object->run, body, &now);
+  if (body && !object->run->silent)
+    run_callback(object->run, object->frame, object->op, body, &now);
   object->running = false;
   object_release(object);
 }

@@ -6,6 +6,7 @@
  * One more operation is one more row, and a function in interpreter.c.
  */
 #include "operations.h"
+#include "modules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,12 +107,16 @@ static int compare(const void *name, const void *row) {
 }
 
 const struct operation *operation_find(const char *name) {
-  return bsearch(name, operations, sizeof operations / sizeof *operations,
-                 sizeof *operations, compare);
+  const struct operation *found =
+      bsearch(name, operations, sizeof operations / sizeof *operations,
+              sizeof *operations, compare);
+  return found ? found : modules_operation(name);
 }
 
 const char *kind_name(int kind) {
   for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
     if (operations[i].kind == kind) return operations[i].name;
+  if (kind == KIND_RESOLVED) return "resolve";
+  if (kind == KIND_REQUIRED) return "require";
   return "nothing";
 }

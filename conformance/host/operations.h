@@ -15,7 +15,8 @@ enum shape {
   SHAPE_REF,    /* an id */
   SHAPE_EVENT,  /* a label or [label, value] */
   SHAPE_NUMBER, /* milliseconds */
-  SHAPE_SIGNAL  /* a signal's name */
+  SHAPE_SIGNAL, /* a signal's name */
+  SHAPE_OWN     /* operation.read knows */
 };
 
 enum key {
@@ -41,6 +42,8 @@ enum key {
   KEY_LENGTH = 1 << 19
 };
 
+struct reader;
+
 struct operation {
   const char *name;
   enum op_code code;
@@ -50,6 +53,11 @@ struct operation {
   unsigned keys;     /* the keys that it takes, enum key */
   unsigned required; /* those that must be there */
   unsigned refers;   /* kinds that its reference may be, bits 1u << kind */
+  /* SHAPE_OWN: reads what stands behind the key, and does it. */
+  bool (*read)(struct reader *reader, struct op *op,
+               const struct operation *operation, json_t *json);
+  void (*perform)(struct run *run, const struct op *op,
+                  const struct call *call);
 };
 
 /* NULL for a name that this host does not know. */

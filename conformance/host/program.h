@@ -52,12 +52,18 @@ enum op_code {
   OP_UNREF,
   OP_RUN,
   OP_STOP_LOOP,
-  OP_UPDATE_TIME
+  OP_UPDATE_TIME,
+  OP_OWN /* an area's own: op.perform */
 };
 
 /* What an id names. The provider's kinds, and intervals apart from timeouts
  * because the vocabulary keeps them apart. */
-enum { KIND_INTERVAL = PL_KIND_COUNT, KIND_NONE = -1 };
+enum {
+  KIND_INTERVAL = PL_KIND_COUNT,
+  KIND_RESOLVED, /* the outcomes of resolve, and of require */
+  KIND_REQUIRED,
+  KIND_NONE = -1
+};
 
 /* What the value of a logged event is. */
 enum value_kind {
@@ -75,6 +81,8 @@ enum value_kind {
 };
 
 struct op;
+struct run;
+struct call;
 
 struct body {
   const struct op *ops;
@@ -92,8 +100,8 @@ struct calls {
 struct op {
   /* Where it stands, for messages: main[2].timeout.then[0].log */
   const struct op *parent; /* NULL in main */
-  const char *list;        /* "main", "then" or "each" of the parent */
-  size_t each;             /* which list of "each" */
+  const char *list;        /* "main", "bodies", "then" or "each" */
+  size_t each;             /* which list of "each" or "bodies" */
   size_t index;            /* in that list */
   const char *name;        /* NULL while it is not known */
 
@@ -115,10 +123,18 @@ struct op {
   enum pl_run_mode mode;
   bool start, drain;
   uint64_t digest; /* program_digest(): equal for equal operations */
+
+  /* OP_OWN */
+  const struct module_args *module; /* operations of modules */
+  void (*perform)(struct run *run, const struct op *op,
+                  const struct call *call);
 };
 
 struct program {
   struct body main;
+  const struct body *bodies; /* of the modules that it loads */
+  size_t body_count;
+  bool uses_modules;
   unsigned pool;    /* threads; 0: the provider's default */
   size_t slots;     /* how many ids there are */
   bool runs_itself; /* main holds a `run` */

@@ -20,6 +20,7 @@ struct use {
   const struct op *op;
   const char *name;
   unsigned kinds; /* which it may name, bits 1u << kind */
+  int slot;
 };
 
 /* -- places and faults --------------------------------------------------- */
@@ -40,8 +41,8 @@ size_t op_place(const struct op *op, char *buffer, size_t size) {
     at = op_place(op->parent, buffer, size);
     at = add(buffer, size, at, ".");
   }
-  if (strcmp(op->list, "each") == 0)
-    snprintf(part, sizeof part, "each[%zu][%zu]", op->each, op->index);
+  if (strcmp(op->list, "each") == 0 || strcmp(op->list, "bodies") == 0)
+    snprintf(part, sizeof part, "%s[%zu][%zu]", op->list, op->each, op->index);
   else
     snprintf(part, sizeof part, "%s[%zu]", op->list, op->index);
   at = add(buffer, size, at, part);
@@ -129,8 +130,11 @@ bool read_reference(struct reader *reader, struct op *op, const char *name,
   int slot = use && copy ? slot_of(reader, name) : -1;
   if (slot < 0) return reader_fail(reader, op, "out of memory");
   memcpy(copy, name, size);
-  *use = (struct use){
-      .next = reader->uses, .op = op, .name = copy, .kinds = kinds};
+  *use = (struct use){.next = reader->uses,
+                      .op = op,
+                      .name = copy,
+                      .kinds = kinds,
+                      .slot = slot};
   reader->uses = use;
   op->slot = slot;
   return true;
@@ -139,7 +143,7 @@ bool read_reference(struct reader *reader, struct op *op, const char *name,
 /* Every reference names something that the program makes, of a fit kind. */
 static bool check_uses(struct reader *reader) {
   for (const struct use *use = reader->uses; use; use = use->next) {
-    int kind = reader->kinds[use->op->slot];
+    int kind = reader->kinds[use->slot];
     if (kind == KIND_NONE)
       return reader_fail(reader, use->op, "nothing in the program is `%.80s`",
                          use->name);
@@ -181,6 +185,7 @@ static bool read_op(struct reader *reader, struct op *op, json_t *json) {
   op->name = operation->name;
   op->code = operation->code;
   op->kind = operation->kind;
+  op->perform = operation->perform;
   if (operation->capability >= 0)
     reader_need(reader, op, (enum capability)operation->capability);
   if (op->code == OP_RUN) {
@@ -222,18 +227,44 @@ static bool read_pool(struct reader *reader, json_t *json) {
   return true;
 }
 
+/* What the modules do that the program loads; an ES module's body is an
+ * object. */
+static bool read_bodies(struct reader *reader, json_t *json) {
+  if (!json) return true;
+  if (!json_is_array(json))
+    return reader_fail(reader, NULL, "bodies: a list is wanted");
+  size_t count = json_array_size(json);
+  struct body *bodies = arena_alloc(reader->arena, count * sizeof *bodies);
+  if (!bodies) return reader_fail(reader, NULL, "out of memory");
+  reader->program->bodies = bodies;
+  reader->program->body_count = count;
+  reader->program->uses_modules = true;
+  reader->in_module = true;
+  for (size_t i = 0; i < count; i++) {
+    json_t *body = json_array_get(json, i);
+    if (json_is_object(body)) {
+      reader_miss(reader, "a program of ES modules, which the host lacks");
+      body = json_object_get(body, "do");
+    }
+    if (!read_body(reader, NULL, "bodies", i, body, &bodies[i])) return false;
+  }
+  return true;
+}
+
 static bool read_program(struct reader *reader, json_t *json) {
   if (!json_is_object(json))
     return reader_fail(reader, NULL, "an object with `main` is wanted");
   const char *key;
   json_t *value;
   json_object_foreach(json, key, value) {
-    if (strcmp(key, "main") != 0 && strcmp(key, "pool") != 0)
+    if (strcmp(key, "main") != 0 && strcmp(key, "pool") != 0 &&
+        strcmp(key, "bodies") != 0)
       return reader_fail(reader, NULL, "unknown key `%.80s`", key);
   }
   return read_pool(reader, json_object_get(json, "pool")) &&
          read_body(reader, NULL, "main", 0, json_object_get(json, "main"),
-                   &reader->program->main);
+                   &reader->program->main) &&
+         read_bodies(reader, json_object_get(json, "bodies"));
 }
 
 enum read_status program_read(struct program *program, struct arena *arena,

@@ -21,6 +21,7 @@ struct reader {
   struct use *uses; /* newest first */
   char *message;    /* the caller's; the first fault */
   size_t message_size;
+  bool in_module; /* reads the body of one */
   bool failed;
   bool unsupported;
   char missing[256]; /* the first reason for `unsupported` */
@@ -47,6 +48,11 @@ bool read_reference(struct reader *reader, struct op *op, const char *name,
 /* Copies `string` into the arena as JSON text. */
 bool read_json_text(struct reader *reader, const struct op *op,
                     const char *string, const char **text, size_t *length);
+
+/* op->label, where `json` is one; op->calls, by the key `then` or `each`. */
+bool read_label(struct reader *reader, struct op *op, json_t *json);
+bool read_calls(struct reader *reader, struct op *op, const char *key,
+                json_t *json);
 
 /* Reads the value of the operation's key into `op`. */
 bool read_arguments(struct reader *reader, struct op *op,

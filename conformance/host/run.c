@@ -6,6 +6,7 @@
  * and loop_close() said so. A loop that cannot be closed is an error of the
  * run, and is left allocated, since the provider may still look at it.
  */
+#include "modules.h"
 #include "run.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ static void run_main(struct run *run) {
   const struct call none = {0};
   run->started = run_clock_ns(run);
   run->started_loop = loop->now ? loop->now(run->loop) : 0;
-  run_body(run, &run->program->main, &none);
+  run_callback(run, NULL, NULL, &run->program->main, &none);
   if (run->silent) return;
   if (loop->drain) loop->drain(run->loop);
   if (run->silent || run->program->runs_itself) return;
@@ -66,8 +67,9 @@ static void run_main(struct run *run) {
 
 bool run_program(struct run *run) {
   if (open_loop(run)) {
-    run_main(run);
+    if (!run->program->uses_modules || modules_open(run)) run_main(run);
     objects_clean(run);
+    if (run->modules) modules_close(run);
     close_loop(run);
   }
   free(run->slots);

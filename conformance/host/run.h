@@ -35,9 +35,10 @@ struct object {
   bool pending; /* the provider borrows the storage */
   bool running; /* its callback is on the stack */
   bool closing, closed;
-  bool drain; /* poll: read before the callback's body */
-  int fds[2]; /* poll: the watched end, the other end; else -1 */
-  char *path; /* stat: borrowed by the provider */
+  bool drain;          /* poll: read before the callback's body */
+  int fds[2];          /* poll: the watched end, the other end; else -1 */
+  char *path;          /* stat: borrowed by the provider */
+  struct frame *frame; /* the module that made it, or NULL */
   alignas(max_align_t) unsigned char storage[]; /* the provider's */
 };
 
@@ -69,7 +70,10 @@ struct run {
   const struct pl_exploration *explore;
   uint64_t history; /* explored: a digest of what was done, and when */
   enum run_end end;
-  bool silent;           /* bodies do nothing any more: failed or cleaning up */
+  struct modules *modules; /* NULL: the program has none */
+  struct frame *frame;     /* the module whose body or callback runs, or NULL */
+  int thrown;              /* not 0: what goes on to whoever called the body */
+  bool silent; /* bodies do nothing any more: failed or cleaning up */
   bool failed;
   bool unsupported; /* it failed because the provider cannot do it */
   char message[512];
@@ -84,9 +88,13 @@ bool run_program(struct run *run);
 
 /* -- interpreter.c ------------------------------------------------------- */
 
-/* Executes a body; stops at the first failure. */
+/* Executes a body; stops at the first failure, and at what is thrown. */
 void run_body(struct run *run, const struct body *body,
               const struct call *call);
+/* The same from outside all bodies, for a module's callback (`frame`, or
+ * NULL): what is thrown here nobody catches, and the run fails. */
+void run_callback(struct run *run, struct frame *frame, const struct op *op,
+                  const struct body *body, const struct call *call);
 /* Notes the first failure of a run, at `op`, and silences it. */
 void run_fail(struct run *run, const struct op *op, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -108,12 +116,17 @@ void event_log(struct run *run, const struct op *op, const struct call *call);
 void event_outcome(struct run *run, const struct op *op, int err);
 /* Records [label, true] or [label, false]. */
 void event_flag(struct run *run, const struct op *op, bool flag);
+/* Records [label, value], which is JSON text. */
+void event_json(struct run *run, const struct op *op, const char *value,
+                size_t length);
 
 /* -- objects.c ----------------------------------------------------------- */
 
 /* Makes and prepares (init) the object of `op`, and binds it to the op's id.
  * NULL after run_fail(). */
 struct object *object_new(struct run *run, const struct op *op);
+/* Which body the `count`-th call runs; NULL: none. */
+const struct body *body_of_call(const struct calls *calls, uint32_t count);
 /* Tells that the provider borrows the storage from now on. */
 void object_borrow(struct object *object);
 /* The object that the op refers to; NULL after run_fail() when it was not

@@ -196,12 +196,14 @@ function abilities({name, version}, atLeast) {
     'modules.resolve': requires,
     'modules.require': requires,
     'modules.cache': requires,
+    'modules.resolve-import': since('12.17.0'),
     'modules.import': since('12.17.0'),
     // Deno looks for packages around the folder that it was started in.
     'modules.import-packages': name !== 'deno' && since('12.17.0'),
     'modules.require-esm': !node || process.features.require_module === true,
     'modules.exports-field': since('12.17.0'),
     'modules.core': Array.isArray(Module.builtinModules),
+    'modules.core-exports': Array.isArray(Module.builtinModules),
     'modules.node-scheme': since('16.0.0') ||
       (atLeast(version, '14.18.0') && !atLeast(version, '15.0.0')),
     'modules.javascript': requires,
