@@ -19,6 +19,8 @@ const path = require('path');
 const cluster = require('./cluster.cjs');
 const ipc = require('./ipc.cjs');
 const {Modules, abilities, operations} = require('./modules.cjs');
+const heap = require('./heap.cjs');
+const buffers = require('./buffers.cjs');
 const roles = require('./roles.cjs');
 const {WORKLOADS, sample} = require('./workloads.cjs');
 
@@ -114,6 +116,8 @@ function identify() {
 
 const IMPLEMENTATION = identify();
 const MODULES = abilities(IMPLEMENTATION, atLeast);
+const HEAP = heap.abilities(IMPLEMENTATION, atLeast);
+const BUFFERS = buffers.abilities();
 
 function messageChannel() {
   try {
@@ -142,8 +146,8 @@ function findCapabilities() {
     'process.exit': is(process.exit),
     'process.error': is(process.on),
   };
-  Object.assign(found, MODULES.capabilities,
-                ipc.abilities(IMPLEMENTATION, atLeast));
+  Object.assign(found, MODULES.capabilities, HEAP.capabilities,
+                BUFFERS.capabilities, ipc.abilities(IMPLEMENTATION, atLeast));
   return Object.keys(found).filter((name) => found[name]);
 }
 
@@ -153,7 +157,7 @@ function findTraits() {
   const found = Object.assign(
     name === 'bun' ? {'immediates-before-timers': true}
       : name === 'deno' ? {'timer-lists': true} : nodeTraits(),
-    MODULES.traits);
+    MODULES.traits, HEAP.traits, BUFFERS.traits);
   return Object.keys(found).filter((trait) => found[trait]);
 }
 
@@ -241,6 +245,7 @@ class Compiler {
     this.main = [];
     this.bodies = [];
     this.modular = false;
+    this.remembers = false;
     this.inModule = false;
     this.unsupported = [];
     this.faults = [];
@@ -326,6 +331,7 @@ class Compiler {
       this.isolating.push({at, name});
     if (known.socket) this.sockets++;
     if (known.needs && known.needs.startsWith('modules.')) this.modular = true;
+    if (name.startsWith('heap.')) this.remembers = true;
     if (known.inModule && !this.inModule)
       this.fault(at, `\`${name}\` stands in no module`);
     return this.step(known, name, operation[name], `${at}.${name}`);
@@ -452,6 +458,8 @@ class Run {
     this.delivered = 0;            // calls of signal listeners
     this.closing = [];             // functions that end sockets and channels
     this.sockets = [];             // connected, for the operation `socket`
+    this.heap = new heap.Heap(this, HEAP.tools);
+    this.remembers = compiler.remembers;
   }
 
   begin() {
@@ -459,11 +467,17 @@ class Run {
     if (this.modules !== null)
       globalThis.plumb = (number, ...given) =>
         this.modules.enter(number, given);
+    if (this.remembers) this.heap.zero();
     execute(this, this.main, {result: null, count: 0});
   }
 
   perform(steps, frame) {
     return execute(this, steps, frame);
+  }
+
+  // Tells a counter of what happened besides the trace.
+  prove(evidence) {
+    if (this.stream) write({seq: this.seq, evidence});
   }
 
   // The path in the case's directory that a name stands for.
@@ -499,7 +513,7 @@ class Run {
 
   answer() {
     if (this.problem !== null) return {seq: this.seq, error: this.problem};
-    return {seq: this.seq, events: this.events, evidence: {}};
+    return {seq: this.seq, events: this.events, evidence: this.heap.evidence};
   }
 
   /* Takes back everything that the program left in the runtime. Returns
@@ -511,6 +525,7 @@ class Run {
     for (const {kind, handle} of this.waiting) CLEAR[kind](handle);
     for (const close of this.closing) close();
     for (const socket of this.sockets) socket.destroy();
+    this.heap.end();
     if (this.modules !== null) {
       this.modules.end();
       delete globalThis.plumb;
@@ -870,6 +885,9 @@ const OPERATIONS = {
 };
 
 Object.assign(OPERATIONS, operations({check, idOf, isObject, Later}),
+              heap.operations({check, idOf, Later, tools: HEAP.tools,
+                               name: IMPLEMENTATION.name}),
+              buffers.operations({check, idOf}),
               ipc.operations({check, idOf}), cluster.operations({check, idOf}));
 
 /* ---- benchmarks -----------------------------------------------------------
