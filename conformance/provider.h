@@ -28,6 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "provider_heap.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -442,6 +444,8 @@ struct pl_provider {
   const struct pl_loop_table *loop;
   /* Behind here a caller looks at `size` first. */
   const struct pl_modules_table *modules;
+  const struct pl_heap_table *heap;
+  const struct pl_buffer_table *buffer;
 };
 
 const struct pl_provider *pl_provider_v1(void);

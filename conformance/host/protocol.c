@@ -8,6 +8,7 @@
  * be read.
  */
 #include "protocol.h"
+#include "heap.h"
 #include "run.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 struct server {
   const struct library *library;
+  struct heap_tables heap; /* the library's, for programs about memory */
   struct arena arena; /* the program of the command */
   struct text trace;  /* kept from run to run, for its memory */
   struct text answer;
@@ -97,6 +99,16 @@ static void add_capabilities(struct text *text, const struct library *library) {
   }
 }
 
+static void add_heap_capabilities(struct text *text,
+                                  const struct heap_tables *tables) {
+  for (unsigned i = 0; i < HEAP_CAPABILITY_COUNT; i++) {
+    if (!heap_offers(tables, (enum heap_capability)i)) continue;
+    if (text->length && text->bytes[text->length - 1] != '[')
+      text_add(text, ",", 1);
+    text_add_json(text, heap_capability_name((enum heap_capability)i));
+  }
+}
+
 static void on_start(struct server *server, const char *seq, json_t *command) {
   const struct pl_provider *provider = server->library->provider;
   json_t *version = json_object_get(command, "protocol");
@@ -116,6 +128,7 @@ static void on_start(struct server *server, const char *seq, json_t *command) {
   add_member(answer, "homepage", provider->homepage);
   text_add_string(answer, "},\"capabilities\":[");
   add_capabilities(answer, server->library);
+  add_heap_capabilities(answer, &server->heap);
   text_add_string(answer, "],\"traits\":[");
   const char *const *traits = provider->traits;
   for (size_t i = 0; traits && traits[i]; i++) {
@@ -152,6 +165,56 @@ static void run_read(struct server *server, const char *seq,
   if (!ok) server->status = 1;
 }
 
+/* -- run: programs about memory ------------------------------------------- */
+
+static void answer_heap(struct server *server, const char *seq,
+                        const struct heap_run *run,
+                        const struct trace *trace) {
+  const char *const names[] = {"minor", "major"};
+  struct text *answer = &server->answer;
+  answer_begin(server, seq);
+  if (!trace->stream) {
+    text_add_string(answer, ",\"events\":[");
+    text_add(answer, trace->text.bytes, trace->text.length);
+    text_add_string(answer, "]");
+  }
+  text_add_string(answer, ",\"evidence\":{");
+  for (size_t i = 0; i < 2; i++)
+    text_addf(answer, "%s\"%s\":%u", i ? "," : "", names[i],
+              run->evidence[i]);
+  text_add_string(answer, "}");
+  answer_send(server);
+}
+
+static void run_heap(struct server *server, const char *seq, json_t *program,
+                     bool stream) {
+  char message[512];
+  switch (heap_check(&server->heap, program, message, sizeof message)) {
+  case HEAP_MALFORMED:
+    answer_error(server, seq, message, "the program is malformed");
+    return;
+  case HEAP_UNSUPPORTED:
+    answer_unsupported(server, seq, message);
+    return;
+  case HEAP_READ:
+    break;
+  }
+  struct trace trace = {
+      .text = server->trace, .stream = stream ? seq : NULL, .fd = server->out};
+  struct heap_run run = {
+      .tables = &server->heap, .program = program, .trace = &trace};
+  text_clear(&trace.text);
+  bool ok = heap_run_program(&run);
+  if (ok)
+    answer_heap(server, seq, &run, &trace);
+  else
+    answer_error(server, seq, run.message, NULL);
+  server->trace = trace.text;
+  if (!stream) return;
+  server->over = true;
+  if (!ok) server->status = 1;
+}
+
 static void on_run(struct server *server, const char *seq, json_t *command) {
   if (!server->started) {
     answer_error(server, seq, "`run` came before `start`", NULL);
@@ -165,6 +228,11 @@ static void on_run(struct server *server, const char *seq, json_t *command) {
   }
   if (stream && !json_is_boolean(stream)) {
     answer_error(server, seq, "stream: true or false is wanted", NULL);
+    return;
+  }
+  if (heap_program(json_object_get(command, "program"))) {
+    run_heap(server, seq, json_object_get(command, "program"),
+             json_is_true(stream));
     return;
   }
   char message[512];
@@ -221,6 +289,7 @@ static void serve_line(struct server *server, const char *line, size_t length) {
 
 int protocol_serve(const struct library *library, FILE *in, int out) {
   struct server server = {.library = library, .out = out};
+  heap_tables_take(&server.heap, library->provider);
   char *line = NULL;
   size_t room = 0;
   ssize_t length;
