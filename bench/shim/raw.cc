@@ -6,11 +6,18 @@
 // harness's.
 #include "raw.h"
 
+#include <ctime>
 #include <sys/resource.h>
 
 namespace {
 
 const char *const clock_names[] = {"wall", "logical"};
+
+int64_t monotonic_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+}
 
 long involuntary_switches() {
   rusage usage;
@@ -77,7 +84,8 @@ void bench_span(struct bench_pauses *pauses, enum bench_clock clock,
   pauses->clocks[clock].span = span;
 }
 
-Raw::Raw(uint64_t samples) : switches_(involuntary_switches()) {
+Raw::Raw(uint64_t samples)
+    : begun_(monotonic_ns()), switches_(involuntary_switches()) {
   cpu_.reserve(samples);
   real_.reserve(samples);
 }
@@ -124,8 +132,9 @@ void Raw::write(FILE *file, const char *name, const struct bench &bench,
     write_counter(file, &first, "allocations",
                   static_cast<double>(allocations));
   if (syscalls >= 0) write_counter(file, &first, "syscalls", syscalls);
-  std::fprintf(file, "},\"involuntary\":%ld,\"pauses\":[",
-               involuntary_switches() - switches_);
+  std::fprintf(file, "},\"involuntary\":%ld,\"elapsed_ns\":%lld,\"pauses\":[",
+               involuntary_switches() - switches_,
+               static_cast<long long>(monotonic_ns() - begun_));
   const char *comma = "";
   for (int clock = 0; clock <= BENCH_LOGICAL; clock++) {
     if (pauses_.clocks[clock].list.empty()) continue;

@@ -4,8 +4,9 @@
  *
  *   {"begin": NAME}
  *   {"name": NAME, "version", "batch", "batches", "cpu_ns": [...],
- *    "real_ns": [...], "counters": {...}, "involuntary": n, "error": null,
- *    "pauses": [{"clock", "span", "list": [[begin, length], ...]}, ...]}
+ *    "real_ns": [...], "counters": {...}, "involuntary": n, "elapsed_ns",
+ *    "error": null, "pauses": [{"clock", "span", "list": [[begin, length],
+ * ...]}, ...]}
  *
  * Invariant: a line is whole and flushed when the next one begins, so that a
  * crash loses one benchmark and can be told which.
@@ -52,6 +53,7 @@ private:
   std::vector<double> real_;
   bench_pauses pauses_;
   bool spans_[BENCH_LOGICAL + 1] = {true, true};
+  int64_t begun_; /* setup and all, until it is written */
   long switches_; /* involuntary ones, before */
 };
 

@@ -1,44 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Runs plumb-bench and shows implementations side by side.
+"""Runs plumb-bench as google-benchmark would have it, and shows
+implementations side by side.
 
 What is compared is process CPU time per item: on a machine that is shared it
 is the steadiest of the clocks. A benchmark that an implementation lacks is
-absent, never zero. The JSON is google-benchmark's own, untouched.
+absent, never zero.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from plumbline.compare import show_time
 from plumbline.errors import RunError
+from plumbline.measure import Document, Series
 from plumbline.places import Places
+from plumbline.stats import median
 
-__all__ = ["Measure", "bench_table", "read_measures", "run_bench"]
+__all__ = ["bench_table", "run_bench"]
 
 Progress = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One benchmark on one implementation."""
-
-    name: str
-    implementation: str
-    nanoseconds: float
-    items_per_second: float | None
-    error: str | None
-    real_nanoseconds: float = 0.0
-    syscalls: float | None = None
 
 
 def _listed(command: Sequence[str]) -> int:
@@ -112,68 +100,43 @@ def _measure(command: Sequence[str], total: int, progress: Progress) -> None:
         )
 
 
-def read_measures(path: Path) -> list[Measure]:
-    """The measures of a google-benchmark file; the name's last part says
-    whose they are."""
-    value = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        _one(entry) for entry in value["benchmarks"]
-        if entry.get("run_type", "iteration") == "iteration"
-    ]
-
-
-def _one(entry: dict[str, Any]) -> Measure:
-    name, _, implementation = entry["name"].rpartition("/impl:")
-    return Measure(
-        name=name or entry["name"],
-        implementation=implementation,
-        nanoseconds=float(entry.get("process_cpu_ns", entry.get("cpu_time",
-                                                                0.0))),
-        items_per_second=entry.get("items_per_second"),
-        error=entry.get("error_message"),
-        real_nanoseconds=float(entry.get("real_time", 0.0)),
-        syscalls=entry.get("syscalls"),
-    )
-
-
-def _time(nanoseconds: float) -> str:
-    for unit, size in (("ns", 1.0), ("µs", 1e3), ("ms", 1e6)):
-        if nanoseconds < size * 1000:
-            return f"{nanoseconds / size:.3g} {unit}"
-    return f"{nanoseconds / 1e9:.3g} s"
-
-
-def bench_table(measures: Sequence[Measure]) -> Table:
-    """Benchmarks against implementations; the ratio is to the last one."""
-    names = list(dict.fromkeys(m.name for m in measures))
-    who = list(dict.fromkeys(m.implementation for m in measures))
-    by_key = {(m.name, m.implementation): m for m in measures}
+def bench_table(document: Document) -> Table:
+    """Benchmarks against implementations: the median of the processes, with
+    the system calls of an operation behind it."""
+    names = list(dict.fromkeys(s.name for s in document.series.values()))
+    who = list(dict.fromkeys(
+        s.implementation for s in document.series.values()))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    counted = any(m.syscalls is not None for m in measures)
+    counted = any("syscalls" in s.counters for s in document.series.values())
     also = ", system calls" if counted else ""
-    table.add_column(f"CPU time per item{also}", no_wrap=True)
+    table.add_column(f"CPU time per item{also}", no_wrap=True,
+                     min_width=max(map(len, names), default=0))
     for one in who:
         table.add_column(one, justify="right", no_wrap=True)
-    if len(who) > 1:
+    if len(who) == 2:
         table.add_column(f"{who[0]} takes", justify="right", no_wrap=True)
     for name in names:
-        found = [by_key.get((name, one)) for one in who]
-        best = min((m.nanoseconds for m in found if m and not m.error),
+        found = [_found(document, name, one) for one in who]
+        best = min((median(s.cpu) for s in found if s and not s.error),
                    default=0.0)
-        cells = [_cell(m, best, len(who)) for m in found]
+        cells = [_cell(s, best, len(who)) for s in found]
         table.add_row(name, *cells, *_ratio(found))
     return table
 
 
-def _cell(measure: Measure | None, best: float, many: int) -> Text:
-    if measure is None:
+def _found(document: Document, name: str, who: str) -> Series | None:
+    return document.series.get(f"{name}/impl:{who}" if who else name)
+
+
+def _cell(series: Series | None, best: float, many: int) -> Text:
+    if series is None:
         return Text("–", "dim")
-    if measure.error:
-        return Text(measure.error, "bold red")
-    fastest = many > 1 and measure.nanoseconds == best
-    text = Text(_time(measure.nanoseconds), "green" if fastest else "")
-    if measure.syscalls is not None:
-        text.append(f" {_count(measure.syscalls):>5}", "dim")
+    if series.error:
+        return Text(series.error, "bold red")
+    time = median(series.cpu)
+    text = Text(show_time(time), "green" if many > 1 and time == best else "")
+    if "syscalls" in series.counters:
+        text.append(f" {_count(series.counters['syscalls']):>5}", "dim")
     return text
 
 
@@ -182,12 +145,13 @@ def _count(calls: float) -> str:
     return f"{calls:.3g}" if calls >= 0.0005 else "0"
 
 
-def _ratio(found: Sequence[Measure | None]) -> list[Text]:
-    first, last = found[0], found[-1]
-    if len(found) < 2:
+def _ratio(found: Sequence[Series | None]) -> list[Text]:
+    """The first one's time over the second's, of two."""
+    if len(found) != 2:
         return []
-    if not first or not last or first.error or last.error:
+    first, second = found
+    if not first or not second or first.error or second.error:
         return [Text("")]
-    if not last.nanoseconds:
+    if not median(second.cpu):
         return [Text("")]
-    return [Text(f"{first.nanoseconds / last.nanoseconds:.2f} ×")]
+    return [Text(f"{median(first.cpu) / median(second.cpu):.2f} ×")]

@@ -5,7 +5,8 @@ Start-up matters more here than anywhere else: `--help` must be there before
 the finger has left the key, so this file imports click and nothing heavier.
 Whatever goes wrong below ends in main(), which prints one clear message and
 picks the exit status: 0 as expected, 1 something unexpected, 2 nothing was
-proved (usage, broken input), 130 interrupted.
+proved (usage, broken input), 130 interrupted; of measurements, 3 slower, 4 not
+to be told, 5 nothing valid was measured.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ _COMMANDS = {
     "runtimes": ("runtimes", "List, add and remove pinned runtimes."),
     "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),
     "bench": ("bench", "Run the benchmarks, or measure the suite itself."),
+    "compare": ("compare", "Hold two files of benchmarks together."),
+    "gate": ("gate", "Tell whether this is slower than a revision."),
+    "accept": ("accept", "Commit to the counters of here."),
+    "history": ("history", "Show times over time, and where they changed."),
     "fuzz": ("fuzz", "Hold random programs against the model."),
     "compare-resolvers": (
         "compare_resolvers", "Resolve a real tree as Node does, or tell."),
@@ -159,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
         return status if isinstance(status, int) else 0
     except PlumblineError as error:
         _complain(str(error))
-        return 2
+        return error.status
     except click.ClickException as error:
         error.show()
         return 2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every error that a person can cause, and the one way it is told.
 
-    PlumblineError            exit status 2
+    PlumblineError            exit status 2, where nothing else stands
     ├── UsageError            the command line asks for what cannot be
     ├── BuildError            the build is missing, old or broken
     ├── CorpusError           a case, rule or vocabulary file is wrong
@@ -11,6 +11,7 @@
     ├── ResultsError          a results file that must not be believed
     ├── ExpectationsError     conformance/expectations/*.yaml
     ├── MutantError           a mutant that does not apply or compile
+    ├── MeasurementError      no valid measurement: exit status 5
     ├── ProfileError          a .cpuprofile that cannot be read
     └── ReportError           the report cannot be written
     Interrupted               Ctrl-C or SIGTERM, exit status 130
@@ -27,6 +28,7 @@ __all__ = [
     "CorpusError",
     "ExpectationsError",
     "Interrupted",
+    "MeasurementError",
     "MutantError",
     "PlumblineError",
     "ProfileError",
@@ -41,6 +43,8 @@ __all__ = [
 
 class PlumblineError(Exception):
     """A message for a person: what, where, and what to do about it."""
+
+    status = 2
 
     def __init__(
         self,
@@ -93,6 +97,12 @@ class ExpectationsError(PlumblineError):
 
 class MutantError(PlumblineError):
     """A mutant that does not apply, does not compile, or is ill written."""
+
+
+class MeasurementError(PlumblineError):
+    """What was measured, or was to be, proves nothing about speed."""
+
+    status = 5
 
 
 class ProfileError(PlumblineError):

@@ -21,8 +21,9 @@ import yaml  # type: ignore[import]
 from rich.table import Table
 from rich.text import Text
 
-from plumbline.benchmarks import Measure, read_measures, run_bench
-from plumbline.errors import RunError
+from plumbline.benchmarks import run_bench
+from plumbline.errors import PlumblineError, RunError
+from plumbline.measure import Series, read_document
 from plumbline.places import Places
 
 __all__ = ["Found", "Goal", "measure_goals", "ratio_table", "read_goals"]
@@ -169,7 +170,7 @@ def measure_goals(
                        bar(f"{pair.who}, {pair.against}: round {number + 1}"))
                 for number in range(rounds)
             ]
-        except RunError as error:
+        except PlumblineError as error:
             problem = str(error).splitlines()[0]
             for goal in pair.goals:
                 found[goal] = Found(goal, None, None, (), (None, None),
@@ -188,7 +189,7 @@ def _round(
     number: int,
     min_time: float,
     bar: Bar,
-) -> dict[tuple[str, str], Measure]:
+) -> dict[str, Series]:
     order = [providers[pair.who], providers[pair.against]]
     if number % 2:
         order.reverse()
@@ -196,18 +197,16 @@ def _round(
     # System calls do not change from round to round.
     flags = ["--no-syscalls"] if number else []
     run_bench(places, order, file, pair.pattern, min_time, bar, flags)
-    return {(m.name, m.implementation): m for m in read_measures(file)}
+    return dict(read_document(file).series)
 
 
-def _time(measure: Measure, goal: Goal) -> float:
-    return measure.real_nanoseconds if goal.real else measure.nanoseconds
+def _time(series: Series, goal: Goal) -> float:
+    return series.times("real" if goal.real else "cpu")[0]
 
 
-def _found(
-    goal: Goal, rounds: Sequence[Mapping[tuple[str, str], Measure]]
-) -> Found:
-    ours = [one.get((goal.bench, goal.who)) for one in rounds]
-    theirs = [one.get((goal.theirs, goal.against)) for one in rounds]
+def _found(goal: Goal, rounds: Sequence[Mapping[str, Series]]) -> Found:
+    ours = [one.get(f"{goal.bench}/impl:{goal.who}") for one in rounds]
+    theirs = [one.get(f"{goal.theirs}/impl:{goal.against}") for one in rounds]
     ratios = tuple(
         _time(b, goal) / _time(a, goal)
         for a, b in zip(ours, theirs)
@@ -223,14 +222,14 @@ def _found(
     )
 
 
-def _median(measures: Sequence[Measure | None], goal: Goal) -> float | None:
+def _median(measures: Sequence[Series | None], goal: Goal) -> float | None:
     times = [_time(m, goal) for m in measures if m and not m.error]
     return median(times) if times else None
 
 
-def _calls(measures: Sequence[Measure | None]) -> float | None:
+def _calls(measures: Sequence[Series | None]) -> float | None:
     first = measures[0] if measures else None
-    return first.syscalls if first else None
+    return first.counters.get("syscalls") if first else None
 
 
 def _shown(value: float | None, calls: float | None) -> Text:

@@ -12,9 +12,10 @@ import pytest
 from rich.console import Console
 
 import samples
-from plumbline.benchmarks import bench_table, read_measures, run_bench
+from plumbline.benchmarks import bench_table, run_bench
 from plumbline.errors import RunError
 from plumbline.figures import FIGURES, Figure, figure_table
+from plumbline.measure import read_document
 from plumbline.places import Places, find_places
 
 # Lists two benchmarks, or writes the file that it is told to write.
@@ -36,7 +37,7 @@ echo "loop/a/impl:uv 2 ns"
 
 def _entry(name: str, ns: float, **more: object) -> dict[str, object]:
     return {"name": name, "run_type": "iteration", "cpu_time": 9.0,
-            "process_cpu_ns": ns, "time_unit": "ns", **more}
+            "real_time": 9.0, "process_cpu_ns": ns, "time_unit": "ns", **more}
 
 
 VALUE: dict[str, Any] = {"context": {}, "benchmarks": [
@@ -56,7 +57,7 @@ def test_implementations_stand_side_by_side(tmp_path: Path) -> None:
     path.write_text(json.dumps(VALUE))
     out = StringIO()
     Console(file=out, width=100, color_system=None).print(
-        bench_table(read_measures(path)))
+        bench_table(read_document(path)))
     samples.golden("bench.txt", out.getvalue())
 
 

@@ -4,113 +4,253 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from plumbline.errors import UsageError
+from plumbline.errors import MeasurementError, UsageError
 
 if TYPE_CHECKING:
+    from plumbline.measure import Contender, Document, Rounds, Watch
     from plumbline.places import Places
+    from plumbline.registry import Target
 
 __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
-  plumbline bench                          reference and libuv
-  plumbline bench ref --filter timers
+  plumbline bench                          what is found here, side by side
+  plumbline bench --quick                  the smallest sizes, below a minute
+  plumbline bench ref libuv node --filter timers
   plumbline bench --provider ./libmine.so  yours beside them
   plumbline bench --ratios                 what the reference is to reach
   plumbline bench --ratios --filter pool --rounds 9
   plumbline bench --suite                  the suite's own figures
 """
 
+_QUICK_BUDGET = 40.0  # seconds after which --quick begins no round
+
 
 @click.command("bench", epilog=_EPILOG)
 @click.argument("implementations", nargs=-1, metavar="[IMPL]...")
 @click.option("--filter", "pattern", metavar="REGEX",
               help="Only the benchmarks whose name matches.")
+@click.option("--quick", is_flag=True,
+              help="Each benchmark's smallest size, in less than a minute.")
 @click.option("--min-time", type=click.FloatRange(min=0, min_open=True),
               metavar="SECONDS", help="Measure each at least so long.")
 @click.option("--provider", "libraries", multiple=True, metavar="LIB",
               type=click.Path(path_type=Path),
               help="A provider library of your own, too.")
+@click.option("--adapter", "adapters", multiple=True, metavar="CMD",
+              help="An adapter of your own, too.")
 @click.option("--ratios", is_flag=True,
               help="The reference against its peers, in rounds, with targets.")
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N",
-              help="With --ratios: how many (default: 5).")
+              help="Processes per implementation (default: 5).")
 @click.option("--suite", is_flag=True,
               help="Measure the suite itself and print its targets.")
+@click.option("--history/--no-history", "keep", default=None,
+              help="Append to the history (default: unless --quick).")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Where the JSON goes (default: out/bench).")
 def command(
     implementations: tuple[str, ...],
     pattern: str | None,
+    quick: bool,
     min_time: float | None,
     libraries: tuple[Path, ...],
+    adapters: tuple[str, ...],
     ratios: bool,
     rounds: int | None,
     suite: bool,
+    keep: bool | None,
     out: Path | None,
 ) -> int:
-    """Run the benchmarks on provider libraries, side by side.
+    """Run the benchmarks of implementations, side by side.
 
-    The results are google-benchmark JSON in out/bench/. With --ratios, what
-    bench/targets.yaml lists is measured in interleaved rounds and held
-    against its targets. With --suite, the suite measures itself: what the
-    judge costs per case, how many cases a second the adapters do, how long a
-    run and a rebuild take.
+    Provider libraries run in plumb-bench, runtimes through their adapter's
+    `bench` command, under the same names; without IMPL, the reference, libuv
+    and each JavaScript runtime that is here. Every round is a process per
+    implementation, in an order drawn anew. The results are google-benchmark
+    JSON in out/bench/, with raw samples, the machine's fingerprint and how
+    noisy it was.
+
+    With --ratios, what bench/targets.yaml lists is measured in interleaved
+    rounds and held against its targets. With --suite, the suite measures
+    itself: what the judge costs per case, how many cases a second the
+    adapters do, how long a run and a rebuild take.
     """
     from plumbline.places import find_places
 
     places = find_places()
+    own = libraries or adapters
     if suite:
-        if implementations or pattern or libraries or min_time or ratios:
+        if implementations or pattern or own or min_time or ratios or quick:
             raise UsageError("--suite stands alone")
         return _suite(places)
     if ratios:
-        if implementations or libraries:
+        if implementations or own or quick:
             raise UsageError("--ratios measures what bench/targets.yaml names")
         return _ratios(places, pattern, rounds or 5, min_time or 0.05,
                        out or places.out / "bench")
-    if rounds:
-        raise UsageError("--rounds belongs to --ratios")
-    return _bench(places, implementations, pattern, min_time, libraries,
+    return _bench(places, implementations, libraries, adapters,
+                  pattern, quick, min_time, rounds,
+                  not quick if keep is None else keep,
                   out or places.out / "bench")
+
+
+def _targets(
+    places: Places,
+    names: tuple[str, ...],
+    libraries: tuple[Path, ...],
+    adapters: tuple[str, ...],
+) -> list[Target]:
+    from plumbline.registry import (
+        own_adapter,
+        own_provider,
+        read_registry,
+        resolve_all,
+    )
+
+    registry = read_registry(places)
+    if names:
+        targets = resolve_all(registry, names)
+    else:
+        targets = [registry.resolve(name) for name in ("ref", "libuv")]
+        for entry in registry.entries.values():
+            if entry.npm is not None:
+                targets += registry.found(entry)[:1]
+    targets += [own_provider(path, "") for path in libraries]
+    return targets + [own_adapter(words, "") for words in adapters]
+
+
+def _contenders(
+    places: Places, targets: Sequence[Target], pattern: str | None,
+    quick: bool,
+) -> list[Contender]:
+    """Who takes part: a provider says itself what it is called and has."""
+    from plumbline.measure import Contender, list_benchmarks
+    from plumbline.measure._adapter import workload_of
+
+    found: list[Contender] = []
+    for target in targets:
+        names: list[str] = []
+        speaks = target.title
+        if target.provider is not None:
+            offered = list_benchmarks(places.bench, [target.provider],
+                                      pattern)
+            (speaks, names), = offered.items()
+        if quick:  # the first size of each
+            firsts = {workload_of(n)[0]: n for n in reversed(names)}
+            names = [n for n in names if n in firsts.values()]
+        taken = sum(one.speaks == speaks for one in found)
+        label = f"{speaks}#{taken + 1}" if taken else speaks
+        found.append(Contender(label, target, names, speaks))
+    if not any(one.names for one in found):
+        raise UsageError(
+            "an adapter is measured beside a provider library, which says "
+            "what there is to measure", remedy="name ref, too")
+    return found
 
 
 def _bench(
     places: Places,
     names: tuple[str, ...],
-    pattern: str | None,
-    min_time: float | None,
     libraries: tuple[Path, ...],
+    adapters: tuple[str, ...],
+    pattern: str | None,
+    quick: bool,
+    min_time: float | None,
+    rounds: int | None,
+    keep: bool,
     out: Path,
 ) -> int:
-    from plumbline.benchmarks import bench_table, read_measures, run_bench
-    from plumbline.registry import own_provider, read_registry
+    from plumbline.benchmarks import bench_table
+    from plumbline.measure import (
+        Amount,
+        Rounds,
+        Watch,
+        measure_rounds,
+        read_document,
+    )
     from plumbline.terminal import bars, output
 
-    registry = read_registry(places)
-    targets = [registry.resolve(name) for name in names or ("ref", "libuv")]
-    targets += [own_provider(path, "") for path in libraries]
-    providers: list[Path] = []
-    for target in targets:
-        if target.provider is None:
-            raise UsageError(
-                f"{target.name} is no provider library",
-                remedy="benchmarks run on ref, libuv, or --provider LIB.so",
-            )
-        providers.append(target.provider)
-    file = out / f"{'-'.join(target.name for target in targets)}.json"
+    targets = _targets(places, names, libraries, adapters)
+    contenders = _contenders(places, targets, pattern, quick)
+    amount = Amount(
+        rounds=rounds or 5,
+        target=min_time / 5 if min_time else 0.002 if quick else 0.003,
+        limit=max(min_time or 0, 0.1 if quick else 0.25),
+        budget=_QUICK_BUDGET if quick else None,
+        syscalls=not quick,
+    )
+    file = out / f"{'-'.join(one.label for one in contenders)}.json"
+    watch = Watch.begin()
+    done = Rounds()
+    interrupted = False
     with bars() as make:
-        run_bench(places, providers, file, pattern, min_time,
-                  make("benchmarks"))
-    measures = read_measures(file)
-    output().print(bench_table(measures))
+        try:
+            measure_rounds(places.bench, contenders, amount, make, done)
+        except KeyboardInterrupt:
+            interrupted = True
+    if not any(done.rounds):
+        raise MeasurementError("nothing was measured: "
+                               + "; ".join(map(str, done.problems)))
+    _write(file, contenders, done, watch, interrupted)
+    document = read_document(file)
+    console = output()
+    console.print(bench_table(document))
+    for crash in done.problems:
+        console.print(f"{crash}", style="bold red")
+    console.print(f"noise: {_noise(document)}", style="dim")
     click.echo(f"results: {places.short(file)}")
-    return 1 if any(measure.error for measure in measures) else 0
+    if interrupted:
+        click.echo("interrupted: these are the rounds so far")
+        return 130
+    if keep:
+        from plumbline.history import append
+
+        append(places, [document])
+    failed = any(one.error for one in document.series.values())
+    return 1 if failed or done.problems else 0
+
+
+def _noise(document: Document) -> str:
+    """The noise of a file in words."""
+    from plumbline.measure import Noise
+
+    value = document.noise
+    return str(Noise(value["seconds"], value["steal"], value["pressure"],
+                     value["load"], value["involuntary"],
+                     value["aa_spread"]))
+
+
+def _write(
+    file: Path, contenders: Sequence[Contender], done: Rounds, watch: Watch,
+    interrupted: bool,
+) -> None:
+    from plumbline import __version__
+    from plumbline.measure import merge, spread, write_document
+
+    context = {"suite_version": __version__, "executable": "plumb-bench"}
+    if interrupted:
+        context["interrupted"] = "true"
+    for one in contenders:
+        context[f"provider_{one.label}"] = one.target.version or one.label
+    words = " ".join(["plumbline", *sys.argv[1:]])
+    libraries = {c.label for c in contenders if c.target.provider}
+    order = {name: n for n, name in enumerate(
+        name for one in contenders for name in one.names)}
+    who = [one.label for one in contenders]
+    series = sorted(merge(done.rounds), key=lambda s: (
+        order.get(s.name, 0), who.index(s.implementation)))
+    write_document(file, series, context,
+                   watch.end(spread(done.rounds, libraries)), words,
+                   done.problems)
 
 
 def _ratios(
