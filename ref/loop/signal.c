@@ -47,6 +47,7 @@ struct pl__signals {
   struct sink *sink;
   int read_end;
   bool readable;
+  unsigned active[PL__SIGNALS]; /* handles of each, wherever they stand */
 };
 
 static unsigned long long bit_of(int signum) {
@@ -188,17 +189,10 @@ int pl_signal_start(struct pl_signal *handle, int signum) {
   struct pl__signals *signals = head->loop->signals;
   head->word = (uint32_t)signum;
   pl__list_append(&signals->handles, &head->link);
+  signals->active[signum]++;
   atomic_fetch_or(&signals->sink->wanted, bit_of(signum));
   pl__activate(head);
   return 0;
-}
-
-static bool still_wanted(const struct pl__signals *signals, uint32_t signum) {
-  for (const struct pl_link *link = signals->handles.next;
-       link != &signals->handles; link = link->next)
-    if (PL__OWNER(link, const struct pl_object, link)->word == signum)
-      return true;
-  return false;
 }
 
 void pl__signal_stop(struct pl_signal *handle) {
@@ -207,7 +201,7 @@ void pl__signal_stop(struct pl_signal *handle) {
   struct pl__signals *signals = head->loop->signals;
   pl__list_remove(&head->link);
   give_disposition_back((int)head->word);
-  if (!still_wanted(signals, head->word))
+  if (--signals->active[head->word] == 0)
     atomic_fetch_and(&signals->sink->wanted, ~bit_of((int)head->word));
   pl__deactivate(head);
 }

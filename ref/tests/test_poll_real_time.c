@@ -366,6 +366,25 @@ static void the_disposition_comes_back_when_nobody_listens(void **state) {
   signal(SIGUSR1, SIG_DFL);
 }
 
+static void stop_self(struct act *self) {
+  pl_handle_stop(&self->as.signal);
+}
+
+/* The others of its signal wait in the pass in which the first one stops. */
+static void a_handle_that_stops_itself_takes_nothing_from_others(void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct act *a = act_signal(world, "a", stop_self);
+  struct act *b = act_signal(world, "b", NULL);
+  pl_signal_start(&a->as.signal, SIGUSR1);
+  pl_signal_start(&b->as.signal, SIGUSR1);
+  raise(SIGUSR1);
+  expect_run(world, PL_LOOP_NOWAIT, 1);
+  raise(SIGUSR1);
+  expect_run(world, PL_LOOP_NOWAIT, 1);
+  expect_trace(world, "a b b");
+  world_end(world);
+}
+
 static void two_loops_hear_one_signal(void **state) {
   struct world *worlds[2];
   struct act *acts[2];
@@ -429,6 +448,7 @@ int main(void) {
       OVER_ALL(three_raises_are_three_callbacks_at_the_end_of_poll),
       OVER_ALL(signals_arrive_in_order_and_reach_all_their_handles),
       OVER_ALL(the_disposition_comes_back_when_nobody_listens),
+      OVER_ALL(a_handle_that_stops_itself_takes_nothing_from_others),
       OVER_ALL(two_loops_hear_one_signal),
       OVER_ALL(an_interrupted_wait_goes_on_waiting),
   };
