@@ -19,25 +19,16 @@
 enum { STEPS = 16, SPARSE = 12 }; /* not more than 12/16 live: worth it */
 
 static const enum pl_space movable[] = {PL_SPACE_OLD_POINTER,
-                                        PL_SPACE_OLD_DATA, PL_SPACE_MAP};
-enum { MOVABLE = 3 };
-
-static void measure(struct pl__page *page) {
-  page->live = 0;
-  page->stuck = false;
-  for (uintptr_t at = page->start; at < page->end;) {
-    uint64_t header = *(pl__word *)at;
-    if (header & PL__HEAP_MARK) page->live += pl__size(header);
-    at += pl__size(header);
-  }
-}
+                                        PL_SPACE_OLD_DATA, PL_SPACE_MAP,
+                                        PL_SPACE_CELL};
+enum { MOVABLE = 4 };
 
 static void choose(struct pl__heap *heap, struct pl__space *space) {
   size_t room = heap->config.old_max > heap->old_committed
                     ? (heap->config.old_max - heap->old_committed) / 2
                     : 0;
   for (struct pl__page *page = space->pages; page != NULL; page = page->next) {
-    measure(page);
+    page->stuck = false;
     room += page->end - page->start - page->live;
   }
   size_t moving = 0;
@@ -80,7 +71,9 @@ static void evacuate(struct pl__heap *heap, struct pl__page *page) {
     memcpy(copy, header, size);
     copy[0] &= ~(uint64_t)PL__HEAP_MARK;
     *header = (uintptr_t)(copy + 1);
-    heap->event_moved += size;
+    page->live -= size;
+    page->space->dead += size;
+    heap->event.moved += size;
     if (page->dirty) remember_young(heap, copy + 1);
   }
 }
@@ -112,11 +105,23 @@ static void correct_range(struct pl__heap *heap, uintptr_t at, uintptr_t end,
   }
 }
 
+static void correct_ephemerons(struct pl__heap *heap) {
+  struct pl__ephemeron_store *store = &heap->ephemerons;
+  for (struct pl_ephemerons *table = store->tables; table; table = table->next)
+    correct(heap, (pl__slot *)&table->owner);
+  for (uint32_t i = 0; i < store->used; i++) {
+    correct(heap, (pl__slot *)&store->entries[i].key);
+    correct(heap, (pl__slot *)&store->entries[i].value);
+  }
+  pl__ephemerons_rehash(heap);
+}
+
 static void correct_all(struct pl__heap *heap) {
   const uint64_t marked = PL__HEAP_HEADER | PL__HEAP_MARK;
   pl__each_root(heap, correct_root);
   for (struct pl_weak *weak = heap->weak_old; weak != NULL; weak = weak->next)
     correct(heap, (pl__slot *)&weak->object);
+  correct_ephemerons(heap);
   correct_range(heap, heap->block[heap->active], heap->head.top, marked);
   for (int i = 0; i < PL_SPACES; i++) {
     if (i == PL_SPACE_OLD_DATA || i == PL_SPACE_CODE) continue;
@@ -147,6 +152,7 @@ static void finish(struct pl__heap *heap, struct pl__space *space) {
     if (!page->candidate) continue;
     page->candidate = false;
     if (!page->stuck) {
+      page->space->dead -= page->end - page->start - page->live;
       pl__page_remove(heap, page);
       continue;
     }
@@ -158,7 +164,7 @@ static void finish(struct pl__heap *heap, struct pl__space *space) {
 void pl__compact(struct pl__heap *heap) {
   for (int i = 0; i < MOVABLE; i++)
     choose(heap, &heap->space[movable[i]]);
-  pl__sweep(heap);
+  pl__sweep_all(heap);
   for (int i = 0; i < MOVABLE; i++) {
     struct pl__space *space = &heap->space[movable[i]];
     for (struct pl__page *page = space->pages; page != NULL;

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handle.c: what refers to objects from outside: handles, roots, weak handles.
+ * handle.c: what keeps objects alive from outside: handles and roots.
  *
  * Handles stand in blocks, a stack of them; a scope remembers a place of the
- * stack. Roots and weak handles are lists through the caller's storage.
+ * stack. Roots are a list through the caller's storage. An object whose
+ * finalizer is due is a root, too.
  *
- * Invariants:
- *  - The live handles are those below head.handle in the top block, and all of
- *    the blocks below; head.handles is the end of the top block.
- *  - weak_young holds the weak handles of young objects, weak_old those of old
- *    ones, `dead` those whose object is gone and whose finalizer is due.
- *  - external counts the bytes of every weak handle in weak_young or weak_old.
+ * Invariant: the live handles are those below head.handle in the top block, and
+ * all of the blocks below; head.handles is the end of the top block.
  */
 #include "internal.h"
 
@@ -87,70 +84,6 @@ void pl__each_root(struct pl__heap *heap, pl__visit_fn *visit) {
   }
   for (struct pl_root *root = heap->roots; root != NULL; root = root->next)
     visit(heap, (pl__slot *)&root->object);
-}
-
-void pl__weak_link(struct pl_weak **list, struct pl_weak *weak) {
-  weak->next = *list;
-  weak->link = list;
-  if (weak->next != NULL) weak->next->link = &weak->next;
-  *list = weak;
-}
-
-static void weak_cut(struct pl__heap *heap, struct pl_weak *weak) {
-  if (heap->dead_end == &weak->next) heap->dead_end = weak->link;
-  *weak->link = weak->next;
-  if (weak->next != NULL) weak->next->link = weak->link;
-  weak->link = NULL;
-}
-
-void pl_weak_add(struct pl_heap *head, struct pl_weak *weak, void *object,
-                 pl_finalizer_fn *fn, void *arg, size_t external) {
-  struct pl__heap *heap = pl__heap(head);
-  *weak = (struct pl_weak){
-      .object = object, .fn = fn, .arg = arg, .external = external};
-  pl__weak_link(pl_heap_is_old(object) ? &heap->weak_old : &heap->weak_young,
-                weak);
-  if (external != 0) pl_heap_external_add(head, external);
-}
-
-void pl_weak_remove(struct pl_heap *head, struct pl_weak *weak) {
-  if (weak->link == NULL) return;
-  if (weak->object != NULL) pl_heap_external_remove(head, weak->external);
-  weak_cut(pl__heap(head), weak);
-}
-
-void pl__weak_clear(struct pl__heap *heap, struct pl_weak *weak) {
-  pl_heap_external_remove(&heap->head, weak->external);
-  heap->event_cleared++;
-  weak_cut(heap, weak);
-  weak->object = NULL;
-  if (weak->fn == NULL) return;
-  weak->next = NULL;
-  weak->link = heap->dead_end;
-  *heap->dead_end = weak;
-  heap->dead_end = &weak->next;
-}
-
-size_t pl_heap_run_finalizers(struct pl_heap *head) {
-  struct pl__heap *heap = pl__heap(head);
-  size_t count = 0;
-  for (struct pl_weak *weak; (weak = heap->dead) != NULL; count++) {
-    weak_cut(heap, weak);
-    weak->fn(weak, weak->arg);
-  }
-  return count;
-}
-
-void pl_heap_external_add(struct pl_heap *head, size_t bytes) {
-  struct pl__heap *heap = pl__heap(head);
-  heap->external += bytes;
-  if (heap->external < heap->external_base ||
-      heap->external - heap->external_base < heap->config.external_trigger)
-    return;
-  heap->external_due = true;
-  pl__young_set_end(heap);
-}
-
-void pl_heap_external_remove(struct pl_heap *head, size_t bytes) {
-  pl__heap(head)->external -= bytes;
+  for (struct pl_weak *weak = heap->dead; weak != NULL; weak = weak->next)
+    visit(heap, (pl__slot *)&weak->object);
 }

@@ -18,7 +18,7 @@ static size_t power_of_two(size_t bytes, size_t fallback) {
 }
 
 static void set_defaults(struct pl_heap_config *config) {
-  pl__memory_default(config);
+  pl__heap_memory_default(config);
   config->semi_max = power_of_two(config->semi_max, 16 * mib);
   config->semi_initial = power_of_two(config->semi_initial, 1024 * kib);
   if (config->semi_initial > config->semi_max)
@@ -27,16 +27,16 @@ static void set_defaults(struct pl_heap_config *config) {
   if (config->old_max == 0) config->old_max = 1400 * mib;
   if (config->old_trigger == 0) config->old_trigger = 32 * mib;
   if (config->external_trigger == 0) config->external_trigger = 64 * mib;
+  if (config->step_bytes == 0) config->step_bytes = 64 * kib;
 }
 
 static bool map_semi_spaces(struct pl__heap *heap) {
   const struct pl_heap_memory *memory = &heap->config.memory;
-  for (int i = 0; i < 2; i++) {
-    void *block =
-        memory->map(memory->self, heap->config.semi_max, PL__PAGE, false);
-    if (block == NULL) return false;
-    heap->block[i] = (uintptr_t)block;
-  }
+  void *both =
+      memory->map(memory->self, 2 * heap->config.semi_max, PL__PAGE, false);
+  if (both == NULL) return false;
+  heap->block[0] = (uintptr_t)both;
+  heap->block[1] = heap->block[0] + heap->config.semi_max;
   return true;
 }
 
@@ -63,6 +63,8 @@ int pl_heap_create(const struct pl_heap_config *config, struct pl_heap **out) {
   heap->head.checked = full.verify;
   heap->metadata = sizeof *heap;
   heap->next_major = full.old_trigger;
+  heap->force = full.old_trigger + full.old_trigger / 2;
+  heap->old_flags = PL__HEAP_OLD;
   heap->dead_end = &heap->dead;
   for (int i = 0; i < PL_SPACES; i++)
     heap->space[i].id = (enum pl_space)i;
@@ -79,14 +81,15 @@ int pl_heap_create(const struct pl_heap_config *config, struct pl_heap **out) {
 void pl_heap_destroy(struct pl_heap *head) {
   struct pl__heap *heap = pl__heap(head);
   const struct pl_heap_memory *memory = &heap->config.memory;
+  pl__weak_free(heap);
   for (int i = 0; i < PL_SPACES; i++)
     while (heap->space[i].pages != NULL)
       pl__page_remove(heap, heap->space[i].pages);
   pl__page_pool_free(heap);
-  for (int i = 0; i < 2; i++)
-    if (heap->block[i] != 0)
-      memory->unmap(memory->self, (void *)heap->block[i],
-                    heap->config.semi_max);
+  if (heap->block[0] != 0)
+    memory->unmap(memory->self, (void *)heap->block[0],
+                  2 * heap->config.semi_max);
+  pl__ephemerons_free(heap);
   pl__handles_free(heap);
   pl__mark_free(heap);
   if (heap->types != NULL) memory->resize(memory->self, heap->types, 0);
@@ -109,6 +112,8 @@ static bool is_valid(const struct pl_heap_type *type) {
     return pure;
   case PL_SPACE_MAP:
     return words_needed(type) <= PL_HEAP_MAP_BYTES / 8;
+  case PL_SPACE_CELL:
+    return words_needed(type) <= PL_HEAP_CELL_BYTES / 8;
   default:
     return false;
   }
@@ -136,6 +141,8 @@ int pl_heap_type_add(struct pl_heap *head, const struct pl_heap_type *type,
   }
   heap->types[heap->type_count] = (struct pl__type){
       .name = type->name,
+      .slot_names = type->slot_names,
+      .name_count = type->name_count,
       .slots = type->slots,
       .array_from = type->array ? type->array_from : SIZE_MAX,
       .words = words_needed(type),
@@ -179,7 +186,11 @@ void pl_heap_stats(const struct pl_heap *head, struct pl_heap_stats *out) {
       .metadata = heap->metadata,
       .allocated = heap->allocated + (head->top - heap->counted),
       .promoted = heap->promoted_bytes,
-      .copied = heap->copied_bytes};
+      .copied = heap->copied_bytes,
+      .work = heap->work,
+      .ephemerons = heap->ephemerons.count,
+      .marking = heap->phase == PL__MARKING,
+      .sweeping = heap->phase == PL__SWEEPING};
   for (int i = 0; i < PL_SPACES; i++) {
     out->space[i].committed = heap->space[i].committed;
     out->space[i].used = pl__space_used(&heap->space[i]);

@@ -2,18 +2,25 @@
 /*
  * internal.h: what the files of the heap share.
  *
- * Young objects lie in two mappings of semi_max bytes, of which the first
- * `capacity` bytes are in use, one at a time. Everything else lies in pages:
+ * Young objects lie in two blocks of semi_max bytes, neighbours, of which the
+ * first `capacity` bytes are in use, one at a time. Everything else lies in
+ * pages:
  *
  *   | struct pl__page | objects, end to end ... | remembered slots, bit/word |
  *   ^ aligned to PL__PAGE                         (not in data and code pages)
+ *   | struct pl__page | marks, bit/word | objects of code, not writable      |
+ *
+ * A major collection is marking, then sweeping, then there is none: `phase`.
  *
  * Invariants:
  *  - A page is parsable: from `start` to `end` stand objects and fillers
  *    (type PL__FREE), but for [top, limit) of its space.
  *  - The page of an object is found by masking the object's address. A large
  *    object is the only one of its page and begins in the page's first bytes.
- *  - Outside of a major collection no object has PL__HEAP_MARK.
+ *  - A young object has PL__HEAP_MARK within a pause only. An old one has it
+ *    when it was found alive in the marking that is under way, or in the last
+ *    one and its page has not been swept.
+ *  - page->live is the bytes of the page's marked objects.
  */
 #ifndef PLUMB_HEAP_INTERNAL_H
 #define PLUMB_HEAP_INTERNAL_H
@@ -28,7 +35,25 @@ enum {
   PL__FREE = 0,       /* type of a filler: its second word is the next one */
   PL__BUCKETS = 16,   /* of a free list: by log2 of the words */
   PL__SEGMENT = 1021, /* references in a segment of the mark stack */
-  PL__HANDLES = 1022  /* handles in a block */
+  PL__HANDLES = 1022, /* handles in a block */
+  PL__CODE_HEAD = 8192, /* bytes of a code page before its objects */
+  PL__SHADED = 1,     /* tags of the mark stack's entries, see mark.c */
+  PL__PART = 2,
+  PL__TAGS = 3
+};
+
+/* Hints that cannot be given later, in an executable page. */
+#define PL__CODE_FLAGS (PL__HEAP_CODE | PL__HEAP_KEY | PL__HEAP_OWNER)
+
+enum pl__phase { PL__IDLE, PL__MARKING, PL__SWEEPING };
+
+/* Which lists a struct pl_weak stands in, and what its death means. */
+enum { PL__WEAK, PL__FINAL, PL__HOLDING };
+
+/* What a step may cost. */
+struct pl__budget {
+  uint64_t until_ns; /* 0: any time */
+  size_t work;       /* units left */
 };
 
 /* The heap's view of payload: it may be anything to the embedder. */
@@ -42,6 +67,8 @@ struct pl__type {
   bool pure;         /* without slots */
   enum pl_space home;
   const char *name;
+  const char *const *slot_names;
+  size_t name_count;
 };
 
 struct pl__page {
@@ -53,8 +80,11 @@ struct pl__page {
   uintptr_t start, end;
   pl__word *remembered; /* one bit for each word from the page's address on */
   size_t remembered_words;
-  uint64_t *starts; /* the verifier's: where objects begin */
-  size_t live;    /* bytes marked; compaction's */
+  pl__word *marks; /* of a code page */
+  uint64_t *starts, *grey; /* the verifier's */
+  size_t live;    /* bytes marked */
+  bool swept;     /* since the last marking */
+  bool writable;  /* a code page that memory.protect has not sealed */
   bool dirty;
   bool candidate; /* compaction empties it */
   bool stuck;     /* or would have, but there was no room */
@@ -67,7 +97,9 @@ struct pl__space {
   pl__word *bucket[PL__BUCKETS];
   size_t committed; /* bytes mapped */
   size_t area;      /* of them for objects */
-  size_t free;      /* of those, in fillers */
+  size_t free;      /* of those, in fillers, but for unswept pages */
+  size_t dead;      /* of those, dead or in fillers, in unswept pages */
+  struct pl__page *unswept; /* it, and unswept ones behind it in the list */
 };
 
 struct pl__segment {
@@ -81,13 +113,34 @@ struct pl__handle_block {
   void *handle[PL__HANDLES];
 };
 
+/* An entry of a table. Indexes are those of `entries` plus one; 0: none. */
+struct pl__ephemeron {
+  void *key, *value;
+  struct pl_ephemerons *table; /* NULL: free */
+  uint32_t chain;      /* the next one of the bucket, or of the free */
+  uint32_t next, prev; /* of the table */
+  uint32_t young_next; /* of those with a young key or value */
+  bool young;
+};
+
+/* All tables' entries, found by their keys. */
+struct pl__ephemeron_store {
+  struct pl__ephemeron *entries;
+  uint32_t *buckets;
+  uint32_t capacity;     /* entries, and buckets: a power of two, or 0 */
+  uint32_t used, free;   /* of entries: ever used; the first free one */
+  uint32_t young;        /* the first young one */
+  size_t count;
+  struct pl_ephemerons *tables;
+};
+
 struct pl__heap {
   struct pl_heap head;
   struct pl_heap_config config;
   struct pl_heap_policy policy;
 
   /* The young generation. */
-  uintptr_t block[2]; /* the two mappings */
+  uintptr_t block[2]; /* the two semi-spaces, one mapping */
   unsigned active;    /* the one with the objects */
   size_t capacity;    /* bytes of each that may be used */
   uintptr_t young_end;
@@ -112,11 +165,21 @@ struct pl__heap {
   bool promote_all;
   pl__word *promoted;           /* corpses of what is still to be scanned */
   struct pl__page *promoted_large;
-  size_t event_copied, event_promoted, event_moved, event_cleared;
+  uint64_t old_flags; /* of what is promoted */
+
+  /* The major collection, see major.c. */
+  enum pl__phase phase;
+  bool marked_all;   /* nothing was left to mark: the end is due */
+  uint64_t step_at;  /* logical time of the next step */
+  size_t force;      /* bytes in use at which the rest is done at once */
 
   /* The marker. */
   struct pl__segment *stack, *spare;
   bool stack_overflowed;
+  bool mark_young; /* else it leaves young objects alone */
+
+  struct pl_gc_event event; /* what the pause under way has done so far */
+  uint64_t work;
 
   /* Types, handles. */
   struct pl__type *types;
@@ -125,11 +188,13 @@ struct pl__heap {
   struct pl_root *roots;
   struct pl_weak *weak_young, *weak_old;
   struct pl_weak *dead, **dead_end;
+  struct pl__ephemeron_store ephemerons;
 
-  size_t external, external_base; /* now, and after the last major one */
+  size_t external, external_base; /* now, and after the last collection */
+  size_t external_young;          /* of holdings of young objects */
   bool external_due;
   unsigned stress_count;
-  uint64_t number, collections[3], promoted_bytes, copied_bytes;
+  uint64_t number, collections[PL_GC_KINDS], promoted_bytes, copied_bytes;
   size_t metadata;
   bool collecting;
 };
@@ -160,6 +225,19 @@ static inline size_t pl__object_size(size_t bytes) {
 static inline struct pl__page *pl__page_of(const void *object) {
   return (struct pl__page *)(((uintptr_t)object - 8) & ~(PL__PAGE - 1));
 }
+/* Whether it lies in a semi-space: large young objects do not. */
+static inline bool pl__in_semi_space(const struct pl__heap *heap,
+                                     const void *value) {
+  return (uintptr_t)value - heap->block[0] < 2 * heap->config.semi_max;
+}
+static inline bool pl__is_marked(const void *object) {
+  uint64_t header = pl__heap_header(object);
+  if (header & PL__HEAP_MARK) return true;
+  if (!(header & PL__HEAP_CODE)) return false;
+  const struct pl__page *page = pl__page_of(object);
+  size_t bit = ((uintptr_t)object - (uintptr_t)page) / 8;
+  return page->marks[bit / 64] >> bit % 64 & 1;
+}
 
 /* Runs `body` for each slot of an object, `at` being its address. */
 #define PL__EACH_SLOT(heap, object, header, at, body)                          \
@@ -183,7 +261,7 @@ static inline struct pl__page *pl__page_of(const void *object) {
 
 /* ---- memory.c ---- */
 
-void pl__memory_default(struct pl_heap_config *config);
+void pl__heap_memory_default(struct pl_heap_config *config);
 void *pl__heap_resize(struct pl__heap *heap, void *block, size_t old_size,
                       size_t size);
 
@@ -200,6 +278,14 @@ void pl__page_move(struct pl__page *page, struct pl__space *to);
 void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot);
 /* Forgets the slots of [from, to). */
 void pl__forget(struct pl__page *page, uintptr_t from, uintptr_t to);
+
+/* ---- code.c ---- */
+
+/* Makes the objects of a code page writable, or executable; of other pages
+ * nothing. 0, or what memory.protect says. */
+int pl__page_open(struct pl__heap *heap, struct pl__page *page);
+int pl__page_close(struct pl__heap *heap, struct pl__page *page);
+void *pl__code_allocate(struct pl__heap *heap, uint32_t type, size_t size);
 
 /* ---- space.c: allocation in pages ---- */
 
@@ -238,29 +324,89 @@ static inline struct pl__space *pl__old_home(struct pl__heap *heap,
 /* Calls visit(heap, slot) for every handle and root. */
 typedef void pl__visit_fn(struct pl__heap *heap, pl__slot *slot);
 void pl__each_root(struct pl__heap *heap, pl__visit_fn *visit);
-/* The object of a weak handle is dead. */
-void pl__weak_clear(struct pl__heap *heap, struct pl_weak *weak);
-void pl__weak_link(struct pl_weak **list, struct pl_weak *weak);
 void pl__handles_free(struct pl__heap *heap);
+
+/* ---- weak.c: weak handles, finalizers, holdings ---- */
+
+/* After marking. First: what is to be finalized is due, weak handles of the
+ * dead are cleared; then, with what is due marked as well: holdings. */
+void pl__weak_sort(struct pl__heap *heap);
+void pl__weak_release(struct pl__heap *heap);
+/* In a scavenge: keeps what is not weak in it; then the same for the dead of
+ * this scavenge, and all move to the list of their object's age. */
+void pl__weak_keep(struct pl__heap *heap, pl__visit_fn *visit);
+void pl__weak_sort_young(struct pl__heap *heap, pl__visit_fn *visit);
+void pl__weak_settle(struct pl__heap *heap);
+void pl__weak_free(struct pl__heap *heap);
+
+/* ---- ephemeron.c ---- */
+
+/* The marker looks at a key, or an owner. */
+void pl__ephemerons_marked(struct pl__heap *heap, void *object);
+/* The marker looks at young values of keys that it has marked. */
+void pl__ephemerons_mark_young(struct pl__heap *heap);
+/* After marking: without entries of dead keys and dead owners. */
+void pl__ephemerons_clear(struct pl__heap *heap);
+/* In a scavenge, all are strong; then those of the young are found again. */
+void pl__ephemerons_keep(struct pl__heap *heap, pl__visit_fn *visit);
+void pl__ephemerons_settle(struct pl__heap *heap);
+/* After compaction. */
+void pl__ephemerons_rehash(struct pl__heap *heap);
+void pl__ephemerons_free(struct pl__heap *heap);
 
 /* ---- the collectors ---- */
 
 void pl__scavenge(struct pl__heap *heap, bool promote_all); /* scavenge.c */
-void pl__mark(struct pl__heap *heap);                       /* mark.c */
+void pl__young_shrink(struct pl__heap *heap);
+/* The address of an object of from-space or a large young one now, NULL when
+ * it is dead; any other is itself. */
+void *pl__survivor(const struct pl__heap *heap, void *object);
+
+/* mark.c. Begins with everything unmarked. */
+void pl__mark_roots(struct pl__heap *heap);
+void pl__mark_remembered(struct pl__heap *heap);
+/* Marks until the budget is used up or nothing is left; whether the latter. */
+bool pl__mark_some(struct pl__heap *heap, struct pl__budget *budget);
+void pl__mark_all(struct pl__heap *heap); /* without budget, cannot fail */
+void pl__mark_value(struct pl__heap *heap, void *value);
+/* An old object is alive: marks it now, its slots are looked at later. */
+void pl__shade(struct pl__heap *heap, void *object);
+void pl__mark_alone(struct pl__heap *heap, void *object); /* or never */
 /* The first segment of the mark stack; whether there was memory. */
 bool pl__mark_start(struct pl__heap *heap);
 void pl__mark_free(struct pl__heap *heap);
-/* sweep.c: the old generation, a space but for its candidates, a page */
-void pl__sweep(struct pl__heap *heap);
-void pl__sweep_space(struct pl__heap *heap, struct pl__space *space);
+
+/* sweep.c: a page; then one of the space, if one is left. */
 void pl__sweep_page(struct pl__heap *heap, struct pl__page *page);
+bool pl__sweep_next(struct pl__heap *heap, struct pl__space *space);
+/* Every page is to be swept; nothing can be allocated but in what is. */
+void pl__sweep_begin(struct pl__heap *heap);
+/* Sweeps; whether nothing is left. */
+bool pl__sweep_some(struct pl__heap *heap, struct pl__budget *budget);
+void pl__sweep_all(struct pl__heap *heap);
 void pl__compact(struct pl__heap *heap); /* compact.c: sweeps as well */
+
+/* ---- major.c: a major collection's parts ---- */
+
+void pl__major(struct pl__heap *heap, bool compact); /* all of them */
+void pl__major_begin(struct pl__heap *heap);
+/* Ends the one under way, sweeping included. */
+void pl__major_complete(struct pl__heap *heap);
+/* The pause that ends marking; sweeping is left to do. */
+void pl__major_end(struct pl__heap *heap);
+void pl__major_step(struct pl__heap *heap, struct pl__budget *budget);
 
 /* ---- collect.c ---- */
 
 void pl__collect(struct pl__heap *heap, enum pl_gc_kind kind,
                  enum pl_gc_reason reason);
+/* A step; whether there is more to do. */
+bool pl__step(struct pl__heap *heap, enum pl_gc_reason reason, uint64_t ns,
+              size_t work);
 void pl__young_count(struct pl__heap *heap);
+static inline uint64_t pl__clock(const struct pl__heap *heap) {
+  return heap->allocated + (heap->head.top - heap->counted);
+}
 void pl__young_set_end(struct pl__heap *heap);
 size_t pl__old_used(const struct pl__heap *heap);
 size_t pl__used(const struct pl__heap *heap);

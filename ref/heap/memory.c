@@ -10,6 +10,7 @@
  */
 #include "internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -25,8 +26,8 @@ static void *resize(void *self, void *block, size_t size) {
 static void *map(void *self, size_t size, size_t alignment, bool executable) {
   (void)self;
   if (size > SIZE_MAX / 2) return NULL;
-  int protection = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0);
-  char *block = mmap(NULL, size + alignment, protection,
+  (void)executable; /* it is made so when there is something in it */
+  char *block = mmap(NULL, size + alignment, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (block == MAP_FAILED) return NULL;
   size_t before = (size_t)(-(uintptr_t)block) & (alignment - 1);
@@ -40,6 +41,17 @@ static void unmap(void *self, void *block, size_t size) {
   munmap(block, size);
 }
 
+static int protect(void *self, void *block, size_t size, bool executable) {
+  (void)self;
+  int protection = PROT_READ | (executable ? PROT_EXEC : PROT_WRITE);
+  return mprotect(block, size, protection) == 0 ? 0 : -errno;
+}
+
+static void discard(void *self, void *block, size_t size) {
+  (void)self;
+  madvise(block, size, MADV_DONTNEED);
+}
+
 static uint64_t now_ns(void *self) {
   (void)self;
   struct timespec now;
@@ -47,11 +59,13 @@ static uint64_t now_ns(void *self) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void pl__memory_default(struct pl_heap_config *config) {
+void pl__heap_memory_default(struct pl_heap_config *config) {
   if (config->memory.resize == NULL) config->memory.resize = resize;
   if (config->memory.map == NULL) {
     config->memory.map = map;
     config->memory.unmap = unmap;
+    config->memory.protect = protect;
+    config->memory.discard = discard;
   }
   if (config->clock.now_ns == NULL) config->clock.now_ns = now_ns;
 }

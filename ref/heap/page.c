@@ -20,6 +20,11 @@
 
 static const size_t head_bytes = (sizeof(struct pl__page) + 15) & ~(size_t)15;
 
+/* Bytes before a page's objects. */
+static size_t head_of(const struct pl__space *space) {
+  return space->id == PL_SPACE_CODE ? PL__CODE_HEAD : head_bytes;
+}
+
 static bool has_slots(const struct pl__space *space) {
   return space->id != PL_SPACE_OLD_DATA && space->id != PL_SPACE_CODE;
 }
@@ -84,10 +89,11 @@ struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
                               size_t size) {
   size_t total = PL__PAGE;
   size_t bitmap = 0;
+  size_t front = head_of(space);
   if (size != 0) {
     if (size > SIZE_MAX / 2) return NULL;
-    if (has_slots(space)) bitmap = (size + head_bytes) / 64 / 8 * 8 + 16;
-    total = (head_bytes + size + bitmap + 4095) & ~(size_t)4095;
+    if (has_slots(space)) bitmap = (size + front) / 64 / 8 * 8 + 16;
+    total = (front + size + bitmap + 4095) & ~(size_t)4095;
   } else if (has_slots(space)) {
     bitmap = total / 64;
   }
@@ -97,12 +103,17 @@ struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
   struct pl__page *page = get(heap, total, space->id == PL_SPACE_CODE);
   if (page == NULL) return NULL;
   page->size = total;
-  page->start = (uintptr_t)page + head_bytes;
+  page->swept = true;
+  page->start = (uintptr_t)page + front;
   page->end = size != 0 ? page->start + size
                         : (uintptr_t)page + total - bitmap;
   if (bitmap != 0) page->remembered = (pl__word *)page->end;
   page->remembered_words = bitmap / 8;
   if (size == 0 && bitmap != 0) memset(page->remembered, 0, bitmap);
+  if (space->id == PL_SPACE_CODE) {
+    page->marks = (pl__word *)((uintptr_t)page + PL__CODE_HEAD - PL__PAGE / 64);
+    page->writable = true;
+  }
   heap->old_committed += total;
   heap->metadata += total - (page->end - page->start);
   link_page(space, page);
@@ -128,6 +139,9 @@ void pl__page_move(struct pl__page *page, struct pl__space *to) {
   unlink_page(page);
   link_page(to, page);
 }
+
+/* ---------------------------------------------------------------------- */
+/* The remembered set                                                     */
 
 void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot) {
   size_t bit = ((uintptr_t)slot - (uintptr_t)page) / 8;
@@ -156,6 +170,8 @@ void pl__forget(struct pl__page *page, uintptr_t from, uintptr_t to) {
   *word &= ~tail;
 }
 
-void pl__heap_write_slow(struct pl_heap *heap, void *object, void **slot) {
-  pl__remember(pl__heap(heap), pl__page_of(object), slot);
+void pl__heap_write_slow(struct pl_heap *head, void *object, void **slot) {
+  struct pl__heap *heap = pl__heap(head);
+  if (pl_heap_is_old(*slot)) pl__shade(heap, *slot);
+  else pl__remember(heap, pl__page_of(object), slot);
 }

@@ -47,7 +47,8 @@ static uintptr_t promoted_place(struct pl__heap *heap, uint64_t header,
     heap->promotion_failed = true;
     return 0;
   }
-  heap->event_promoted += size;
+  heap->event.promoted += size;
+  if (heap->head.marking) pl__page_of((void *)(at + 8))->live += size;
   return at;
 }
 
@@ -68,7 +69,7 @@ static inline void *move(struct pl__heap *heap, pl__word *object) {
   }
   pl__word *copy = (pl__word *)at + 1;
   copy_words(copy, object, size / 8 - 1);
-  copy[-1] = old ? header | PL__HEAP_OLD : header;
+  copy[-1] = old ? header | heap->old_flags : header;
   object[-1] = (uintptr_t)copy;
   if (old && !heap->types[pl__type(header)].pure) {
     object[0] = (uintptr_t)heap->promoted;
@@ -84,10 +85,11 @@ static void keep_large(struct pl__heap *heap, void *value) {
   pl__word *object = value;
   uint64_t header = object[-1];
   if (!(header & PL__HEAP_LARGE) || (header & PL__HEAP_OLD)) return;
-  object[-1] = (header | PL__HEAP_OLD) & ~(uint64_t)PL__HEAP_MARK;
+  object[-1] = (header & ~(uint64_t)PL__HEAP_MARK) | heap->old_flags;
   struct pl__page *page = pl__page_of(object);
   pl__page_move(page, &heap->space[PL_SPACE_LARGE]);
-  heap->event_promoted += pl__size(header);
+  page->live = heap->head.marking ? pl__size(header) : 0;
+  heap->event.promoted += pl__size(header);
   if (heap->types[pl__type(header)].pure) return;
   page->scan_next = heap->promoted_large;
   heap->promoted_large = page;
@@ -151,11 +153,17 @@ static void visit_remembered(struct pl__heap *heap) {
 /* ---------------------------------------------------------------------- */
 /* What they refer to in turn                                             */
 
+/* What a promoted object refers to is old and must be marked, too. */
+static void shade(struct pl__heap *heap, void *value) {
+  if (pl__is_reference(value) && pl_heap_is_old(value)) pl__shade(heap, value);
+}
+
 static void scan_promoted(struct pl__heap *heap, pl__word *object) {
   struct pl__page *page = pl__page_of(object);
   PL__EACH_SLOT(heap, object, object[-1], slot, {
     visit(heap, slot);
     if (refers_to_young(heap, *slot)) pl__remember(heap, page, slot);
+    else if (heap->head.marking) shade(heap, *slot);
   });
 }
 
@@ -186,42 +194,14 @@ static void drain(struct pl__heap *heap, uintptr_t scan) {
 }
 
 /* ---------------------------------------------------------------------- */
-/* Weak handles                                                           */
 
-/* The address of a young object now, or NULL when it is dead. */
-static void *survivor(const struct pl__heap *heap, void *object) {
+void *pl__survivor(const struct pl__heap *heap, void *object) {
   uint64_t header = pl__heap_header(object);
   if (in_from(heap, object))
     return header & PL__HEAP_HEADER ? NULL : (void *)(uintptr_t)header;
+  if (pl__in_semi_space(heap, object)) return object;
   return header & PL__HEAP_OLD ? object : NULL;
 }
-
-static void visit_weak(struct pl__heap *heap) {
-  for (struct pl_weak *w = heap->weak_young; w != NULL; w = w->next)
-    visit(heap, (pl__slot *)&w->object);
-}
-
-/* Moves the weak handles of young objects to where they belong now. */
-static void settle_weak(struct pl__heap *heap, bool all_live) {
-  struct pl_weak *list = heap->weak_young;
-  heap->weak_young = NULL;
-  if (list != NULL) list->link = &list;
-  while (list != NULL) {
-    struct pl_weak *weak = list;
-    void *now = all_live ? weak->object : survivor(heap, weak->object);
-    if (now == NULL) {
-      pl__weak_clear(heap, weak);
-      continue;
-    }
-    list = weak->next;
-    if (list != NULL) list->link = &list;
-    weak->object = now;
-    pl__weak_link(pl_heap_is_old(now) ? &heap->weak_old : &heap->weak_young,
-                  weak);
-  }
-}
-
-/* ---------------------------------------------------------------------- */
 
 static void begin(struct pl__heap *heap, bool promote_all) {
   uintptr_t to = heap->block[!heap->active];
@@ -239,7 +219,7 @@ static void begin(struct pl__heap *heap, bool promote_all) {
 /* The semi-space grows when as much as it holds has survived since it grew
  * last. */
 static void grow(struct pl__heap *heap) {
-  heap->survived += heap->event_copied + heap->event_promoted;
+  heap->survived += heap->event.copied + heap->event.promoted;
   if (heap->survived <= heap->capacity ||
       heap->capacity >= heap->config.semi_max)
     return;
@@ -247,26 +227,48 @@ static void grow(struct pl__heap *heap) {
   heap->survived = 0;
 }
 
+/* Halves the semi-space while four times what is in it has room. */
+void pl__young_shrink(struct pl__heap *heap) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  size_t used = heap->head.top - heap->block[heap->active];
+  while (heap->capacity > heap->config.semi_initial &&
+         used <= heap->capacity / 8)
+    heap->capacity /= 2;
+  heap->survived = 0;
+  pl__young_set_end(heap);
+  if (memory->discard == NULL) return;
+  for (unsigned i = 0; i < 2; i++) {
+    size_t kept = i != heap->active ? 0 : heap->capacity;
+    memory->discard(memory->self, (void *)(heap->block[i] + kept),
+                    heap->config.semi_max - kept);
+  }
+}
+
 static void flip(struct pl__heap *heap) {
   if (heap->config.verify)
     for (uintptr_t at = heap->from; at < heap->from + heap->from_size; at += 8)
       *(pl__word *)at = PL__ZAP;
   heap->active = !heap->active;
-  heap->event_copied = heap->to_top - heap->block[heap->active];
+  heap->event.copied += heap->to_top - heap->block[heap->active];
   heap->head.top = heap->counted = heap->age_mark = heap->to_top;
   grow(heap);
   pl__young_set_end(heap);
 }
 
 void pl__scavenge(struct pl__heap *heap, bool promote_all) {
+  uintptr_t to = heap->block[!heap->active];
   pl__young_count(heap);
   begin(heap, promote_all);
-  bool weak_is_strong = !heap->policy.minor_clears_weak;
   pl__each_root(heap, visit_root);
   visit_remembered(heap);
-  if (weak_is_strong) visit_weak(heap);
-  drain(heap, heap->block[!heap->active]);
-  settle_weak(heap, weak_is_strong);
+  pl__weak_keep(heap, visit_root);
+  pl__ephemerons_keep(heap, visit_root);
+  drain(heap, to);
+  uintptr_t scanned = heap->to_top;
+  pl__weak_sort_young(heap, visit_root);
+  drain(heap, scanned);
+  pl__weak_settle(heap);
+  pl__ephemerons_settle(heap);
   struct pl__space *large = &heap->space[PL_SPACE_NEW_LARGE];
   while (large->pages != NULL)
     pl__page_remove(heap, large->pages);

@@ -75,7 +75,10 @@ static void on_fault(void *arg, const struct pl_heap_fault *fault) {
 void ground_begin(struct ground *ground) {
   *ground = (struct ground){.refuse_at = -1};
   ground->config = (struct pl_heap_config){
-      .memory = {resize, map, unmap, ground},
+      .memory = {.resize = resize,
+                 .map = map,
+                 .unmap = unmap,
+                 .self = ground},
       .clock = {now_ns, ground},
       .semi_initial = 256 * KIB,
       .semi_max = 1 * MIB,

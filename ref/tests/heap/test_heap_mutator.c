@@ -157,8 +157,9 @@ static void check_graph(struct game *game, uint32_t round) {
   free(stack);
 }
 
-static void play(const struct pl_heap_policy *policy, unsigned stress,
-                 uint64_t seed, int moves) {
+static void play_in_steps(const struct pl_heap_policy *policy,
+                          unsigned stress, uint64_t seed, int moves,
+                          size_t step_work) {
   struct game *game = calloc(1, sizeof *game);
   assert_non_null(game);
   game->shadow = calloc(NODES, sizeof *game->shadow);
@@ -167,7 +168,9 @@ static void play(const struct pl_heap_policy *policy, unsigned stress,
   ground_begin(&game->ground);
   game->ground.config.policy = policy;
   game->ground.config.stress = stress;
-  game->ground.config.old_trigger = 1 * MIB;
+  game->ground.config.old_trigger = step_work == 0 ? 1 * MIB : 300 * KIB;
+  game->ground.config.step_work = step_work;
+  game->ground.config.step_bytes = 4 * KIB;
   assert_int_equal(ground_heap(&game->ground), 0);
   const struct pl_heap_type node = {
       .name = "node", .slots = (1 << SLOTS) - 1};
@@ -182,7 +185,9 @@ static void play(const struct pl_heap_policy *policy, unsigned stress,
     else if (what < 75) write_slot(game);
     else move_root(game);
     if (move % (moves / 40) == 0) {
-      pl_heap_collect(game->ground.heap, (enum pl_gc_kind)(move % 3));
+      int kinds = step_work == 0 ? 3 : 4;
+      pl_heap_collect(game->ground.heap, 
+                      (enum pl_gc_kind)(move / (moves / 40) % kinds));
       check_graph(game, ++round);
     }
     assert_int_equal(game->ground.faults, 0);
@@ -192,6 +197,7 @@ static void play(const struct pl_heap_policy *policy, unsigned stress,
   assert_true(stats.promoted > 0 && stats.copied > 0);
   if (stress != 0)
     assert_true(stats.collections[PL_GC_MINOR] > (unsigned)moves / stress / 5);
+  if (step_work != 0) assert_true(stats.collections[PL_GC_STEP] > 40);
   pl_root_remove(&game->root);
   pl_heap_collect(game->ground.heap, PL_GC_MAJOR);
   pl_heap_stats(game->ground.heap, &stats);
@@ -200,6 +206,11 @@ static void play(const struct pl_heap_policy *policy, unsigned stress,
   ground_end(&game->ground);
   free(game->shadow);
   free(game);
+}
+
+static void play(const struct pl_heap_policy *policy, unsigned stress,
+                 uint64_t seed, int moves) {
+  play_in_steps(policy, stress, seed, moves, 0);
 }
 
 static void classic_heap_keeps_every_reachable_object_and_its_contents(
@@ -234,6 +245,14 @@ static void collecting_at_every_allocation_keeps_every_reachable_object(
   play(&pl_heap_policy_age_mark, 1, 8, 4000);
 }
 
+static void collecting_in_steps_keeps_every_reachable_object(void **state) {
+  (void)state;
+  play_in_steps(&pl_heap_policy_classic, 0, 9, 200000, 30000);
+  play_in_steps(&pl_heap_policy_age_mark, 0, 10, 200000, 3000);
+  play_in_steps(&pl_heap_policy_age_mark, 25, 11, 40000, 8000);
+  play_in_steps(&pl_heap_policy_age_mark, 3, 12, 12000, 500);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(
@@ -243,6 +262,7 @@ int main(void) {
       cmocka_unit_test(ageing_full_collections_keep_every_reachable_object),
       cmocka_unit_test(
           collecting_at_every_allocation_keeps_every_reachable_object),
+      cmocka_unit_test(collecting_in_steps_keeps_every_reachable_object),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
