@@ -311,7 +311,8 @@ static void collect_if_due(struct pl__heap *heap, const struct request *want) {
              pl__clock(heap) >= heap->step_at) {
     configured_step(heap, PL_GC_OLD_GREW);
   }
-  if (semi_space_is_full(heap, want))
+  /* When all of it survived the first, the second promotes it. */
+  for (int i = 0; i < 2 && semi_space_is_full(heap, want); i++)
     pl__collect(heap, PL_GC_MINOR, PL_GC_NEW_FULL);
 }
 
