@@ -136,7 +136,7 @@ def _prepare(
 
     config = read_config(places.root / "bench" / "gate.yaml")
     arms = build_arms(places, base, lambda text: remarks().print(text))
-    offered = list_benchmarks(places.bench, [arms.here])
+    offered = list_benchmarks(places.bench, [arms.here[0]])
     (speaks, names), = offered.items()
     timed = _selected(names, config.time, pattern)
     if not timed:
@@ -145,6 +145,9 @@ def _prepare(
             else "bench/gate.yaml selects no benchmark")
     gate = Gate(base, arms.commit, arms.head, arms.dirty,
                 " ".join(["plumbline", *sys.argv[1:]]), machine())
+    if len(arms.here) == 1:
+        gate.skipped["layouts"] = ("without lld each side has one layout, "
+                                   "which may be worth some per cent")
 
     def work() -> None:
         with bars() as make:
@@ -154,7 +157,7 @@ def _prepare(
                 _exact(places, speaks, names, config, pattern, gate,
                        make("counters"))
             if "instructions" in lanes:
-                _instructions(places, gate, arms.base, arms.here,
+                _instructions(places, gate, arms.base[0], arms.here[0],
                               _selected(names, config.instructions, pattern),
                               make("instructions"))
             if "time" in lanes:
@@ -250,15 +253,15 @@ def _instructions(
 
 
 def _time(
-    places: Places, gate: Gate, base: Path, here: Path, speaks: str,
-    names: Sequence[str], margin: float, inject: float,
+    places: Places, gate: Gate, base: Sequence[Path], here: Sequence[Path],
+    speaks: str, names: Sequence[str], margin: float, inject: float,
     make: Callable[[str], Bar],
 ) -> None:
     from plumbline.gate import TimeLane, latencies, measure_time
     from plumbline.measure import calibrate
     from plumbline.measure import Crash as Crashed
 
-    plan, refused = calibrate(places.bench, base, speaks, names,
+    plan, refused = calibrate(places.bench, base[0], speaks, names,
                               make("trying"), limit=0.15)
     for one in refused:
         gate.problems.append(

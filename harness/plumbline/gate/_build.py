@@ -3,9 +3,13 @@
 
 The base is checked out into a git work tree and built by Meson with the
 options of the build that is here, and only its library is kept: it is driven
-by this checkout's plumb-bench, so both sides run the very same workload. A
-library that was built once, for one revision and one set of options, is used
-again.
+by this checkout's plumb-bench, so both sides run the very same workload. What
+was built once, for one revision and one set of options, is used again.
+
+Where a function lies in memory moves a time by some per cent, and every
+change of the source moves all of them. So each side is linked in several
+layouts (by lld, which shuffles sections), and every process draws one: what
+layout does is in the noise, not in the difference.
 
 Invariant: no work tree is left behind, and nothing of the checkout changes.
 """
@@ -21,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from plumbline.errors import BuildError, MeasurementError, UsageError
 from plumbline.places import Places
@@ -28,6 +33,8 @@ from plumbline.places import Places
 __all__ = ["Arms", "build_arms"]
 
 LIBRARY = "ref/libplumb-ref.so"
+LAYOUTS = 4
+_SHUFFLE = "-Wl,--shuffle-sections=.text*="
 # Meson's own options that a library could notice.
 _USER = "-D user:"  # marks an option of the project
 _CORE = {"debug", "optimization", "default_library", "strip"}
@@ -35,10 +42,10 @@ _CORE = {"debug", "optimization", "default_library", "strip"}
 
 @dataclass(frozen=True)
 class Arms:
-    """Both libraries, and what they were built from."""
+    """Both sides' layouts, and what they were built from."""
 
-    base: Path
-    here: Path
+    base: Sequence[Path]
+    here: Sequence[Path]
     revision: str
     commit: str
     head: str
@@ -70,13 +77,22 @@ def _commit(root: Path, revision: str) -> str:
             "few of them (git fetch --unshallow)") from error
 
 
+def layouts() -> int:
+    """How many layouts can be made here."""
+    return LAYOUTS if shutil.which("ld.lld") else 1
+
+
 def build_options(build: Path) -> list[str]:
     """The options that this build was configured with, as words for `meson
-    setup`, where they are not what they would be anyway."""
+    setup`, with what layouts need."""
     done = subprocess.run(["meson", "introspect", "--buildoptions",
                            str(build)], capture_output=True, text=True)
     if done.returncode:
         raise BuildError("this is no Meson build", place=str(build))
+    more = {} if layouts() == 1 else {
+        "c_args": ["-ffunction-sections"],
+        "c_link_args": ["-fuse-ld=lld", f"{_SHUFFLE}1"],
+    }
     words = []
     for option in json.loads(done.stdout):
         name, value = option["name"], option["value"]
@@ -89,7 +105,8 @@ def build_options(build: Path) -> list[str]:
         if isinstance(value, bool):
             value = "true" if value else "false"
         elif isinstance(value, list):
-            value = "[" + ",".join(f"'{one}'" for one in value) + "]"
+            every = [*value, *more.get(name, [])]
+            value = "[" + ",".join(f"'{one}'" for one in every) + "]"
         words.append(f"{_USER if section == 'user' else '-D'}{name}={value}")
     return sorted(words)
 
@@ -97,47 +114,91 @@ def build_options(build: Path) -> list[str]:
 def build_arms(
     places: Places, revision: str, note: Callable[[str], None]
 ) -> Arms:
-    """Build the base, if need be. UsageError where there is no such
+    """Build both sides, where need be. UsageError where there is no such
     revision, MeasurementError where it cannot be built."""
     commit = _commit(places.root, revision)
-    here = places.built(LIBRARY)
     options = build_options(places.build)
     key = sha256("\n".join(options).encode()).hexdigest()[:8]
-    folder = places.out / "gate" / "base"
-    library = folder / f"{commit[:12]}-{key}.so"
-    if not library.exists():
+    folder = places.out / "gate"
+    base = folder / f"base-{commit[:12]}-{key}"
+    if not base.is_dir():
         note(f"building {revision} ({commit[:12]})")
-        _build(places, commit, options, library)
+        _build_base(places, commit, options, base)
+    here = folder / f"here-{key}"
+    note("building what is here")
+    _build_here(places, options, here)
     return Arms(
-        base=library, here=here, revision=revision, commit=commit,
-        head=_git(places.root, "rev-parse", "HEAD"),
+        base=_layouts_of(base), here=_layouts_of(here), revision=revision,
+        commit=commit, head=_git(places.root, "rev-parse", "HEAD"),
         dirty=bool(_git(places.root, "status", "--porcelain",
                         "--untracked-files=no")),
     )
 
 
-def _build(
-    places: Places, commit: str, options: Sequence[str], library: Path
+def _layouts_of(folder: Path) -> list[Path]:
+    return [folder / f"layout-{seed}.so"
+            for seed in range(1, layouts() + 1)]
+
+
+def _build_base(
+    places: Places, commit: str, options: Sequence[str], folder: Path
 ) -> None:
-    library.parent.mkdir(parents=True, exist_ok=True)
-    log = library.with_suffix(".log")
-    with tempfile.TemporaryDirectory(prefix="plumbline-base-") as folder:
-        source, build = Path(folder, "source"), Path(folder, "build")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log = folder.with_suffix(".log")
+    with tempfile.TemporaryDirectory(
+        prefix=".base-", dir=folder.parent
+    ) as work:
+        source, build = Path(work, "source"), Path(work, "build")
+        kept = Path(work, "kept")
         _git(places.root, "worktree", "add", "--detach", "--force",
              str(source), commit)
         try:
-            with log.open("w") as file:
-                # Options that the base does not know yet are left out.
-                _step(["meson", "setup", str(build), str(source),
-                       *(word.replace(_USER, "-D")
-                         for word in _known(options, source))], file.fileno(), log)
-                _step(["ninja", "-v", "-C", str(build), LIBRARY], file.fileno(),
-                      log)
-            part = library.with_suffix(".part")
-            shutil.copyfile(build / LIBRARY, part)
-            os.replace(part, library)
+            _build("the base", source, build, options, kept, log)
+            os.replace(kept, folder)
         finally:
             _git(places.root, "worktree", "remove", "--force", str(source))
+
+
+def _build_here(
+    places: Places, options: Sequence[str], folder: Path
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _build("what is here", places.root, folder / "build", options, folder,
+           folder.with_suffix(".log"))
+
+
+def _build(
+    what: str, source: Path, build: Path, options: Sequence[str],
+    folder: Path, log: Path,
+) -> None:
+    """Build the library in every layout into `folder`."""
+    folder.mkdir(exist_ok=True)
+    with log.open("w") as file:
+        def step(*words: str) -> None:
+            _step(what, words, file, log)
+
+        if not (build / "build.ninja").exists():
+            # Options that a base does not know yet are left out.
+            step("meson", "setup", str(build), str(source),
+                 *(word.replace(_USER, "-D")
+                   for word in _known(options, source)))
+        step("ninja", "-v", "-C", str(build), LIBRARY)
+        shutil.copyfile(build / LIBRARY, folder / "layout-1.so")
+        for seed in range(2, layouts() + 1):
+            link = _link_command(build, seed, folder / f"layout-{seed}.so")
+            step("sh", "-c", f"cd '{build}' && {link}")
+
+
+def _link_command(build: Path, seed: int, target: Path) -> str:
+    """The command that links the library, in another layout."""
+    done = subprocess.run(["ninja", "-C", str(build), "-t", "commands",
+                           LIBRARY], capture_output=True, text=True)
+    lines = [x for x in done.stdout.splitlines() if f"-o {LIBRARY}" in x]
+    if not lines or _SHUFFLE not in lines[-1]:
+        raise BuildError("the command that links the library is not found",
+                         place=str(build))
+    return lines[-1].replace(f"-o {LIBRARY}", f"-o '{target.absolute()}'"
+                             ).replace(f"{_SHUFFLE}1", f"{_SHUFFLE}{seed}")
 
 
 def _known(options: Sequence[str], source: Path) -> list[str]:
@@ -149,7 +210,9 @@ def _known(options: Sequence[str], source: Path) -> list[str]:
             or f"'{word[len(_USER):].partition('=')[0]}'" in text]
 
 
-def _step(words: Sequence[str], out: int, log: Path) -> None:
+def _step(
+    what: str, words: Sequence[str], out: IO[str], log: Path
+) -> None:
     environment: Mapping[str, str] = {
         key: value for key, value in os.environ.items()
         if not key.startswith("GIT_")}
@@ -161,6 +224,7 @@ def _step(words: Sequence[str], out: int, log: Path) -> None:
     if done.returncode:
         tail = log.read_text(errors="replace").strip().splitlines()[-6:]
         raise MeasurementError(
-            "the base cannot be built: " + "\n  ".join(tail),
+            f"{what} cannot be built: " + "\n  ".join(tail),
             place=str(log),
-            remedy="give a base that builds, for example the last release")
+            remedy="give a base that builds, for example the last release"
+            if what == "the base" else None)

@@ -5,8 +5,8 @@
     the next B A C N N C A B      N base again, which must be SAME
                                   C base with 15% more work: REGRESSED
 
-Every process is measured anew, so its luck (layout, caches, neighbours) is
-drawn anew; within a block each arm's processes lie around the same moment, so
+Every process is another one, so its luck (the layout that it draws, caches,
+neighbours) is another one; within a block each arm's processes lie around the same moment, so
 a steady drift cancels. What a block gives is one difference per benchmark:
 the mean logarithm of B's times less that of A's.
 
@@ -48,7 +48,7 @@ Bar = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Arm:
-    """One side: a library, and how much work is wasted on top."""
+    """One process's side: a library, and how much work is wasted on top."""
 
     name: str
     library: Path
@@ -121,7 +121,7 @@ class _Lane:
     """The blocks of both stages."""
 
     def __init__(
-        self, arms: Mapping[str, Arm], plan: Sequence[Planned],
+        self, arms: Mapping[str, Sequence[Arm]], plan: Sequence[Planned],
         run: Runner, draw: random.Random, out: TimeLane,
     ) -> None:
         self.arms = arms
@@ -153,7 +153,7 @@ class _Lane:
         if not mine:
             return []
         self.draw.shuffle(mine)
-        records, crashes = self.run(self.arms[key], mine)
+        records, crashes = self.run(self.draw.choice(self.arms[key]), mine)
         at = f"in block {self.out.blocks + 1}"
         for crash in crashes:
             self.problems[crash.name] = f"{key} {crash.how} {at}"
@@ -241,8 +241,8 @@ def _proofs(plan: Sequence[Planned]) -> list[str]:
 
 
 def measure_time(
-    base: Path,
-    here: Path,
+    base: Sequence[Path],
+    here: Sequence[Path],
     plan: Sequence[Planned],
     run: Runner,
     make_bar: Callable[[str], Bar],
@@ -253,12 +253,13 @@ def measure_time(
     stages: tuple[int, int] = (FIRST, SECOND),
     seed: int = 1,
 ) -> TimeLane:
-    """Measure into `out`. `injected` is a percentage of work that is wasted
-    on what is here, to see whether the gate sees it."""
-    arms = {
-        _A: Arm(_A, base), _B: Arm(_B, here, injected),
-        _NULL: Arm(_NULL, base), _CANARY: Arm(_CANARY, base, CANARY),
-    }
+    """Measure into `out`. `base` and `here` are the layouts of each side;
+    `injected` is a percentage of work that is wasted on what is here, to see
+    whether the gate sees it."""
+    sides = ((_A, base, 0.0), (_B, here, injected), (_NULL, base, 0.0),
+             (_CANARY, base, CANARY))
+    arms = {key: [Arm(key, layout, extra) for layout in layouts]
+            for key, layouts, extra in sides}
     lane = _Lane(arms, plan, run, random.Random(seed), out)
     names, proofs = [p.name for p in plan], _proofs(plan)
     first = lane.blocks(stages[0], names, proofs, make_bar("stage 1"))

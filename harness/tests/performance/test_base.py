@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +18,7 @@ MESON = """\
 project('tiny', 'c', default_options: ['buildtype=release'])
 subdir('ref')
 """
+OTHERS = "".join(f"int other_{n}(void) {{ return {n}; }}\n" for n in range(9))
 LIBRARY = "shared_library('plumb-ref', 'ref.c')\n"
 
 
@@ -43,7 +45,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Places:
     for tag, text in (("good", "int answer(void) { return 41; }\n"),
                       ("broken", "int answer(void) { return }\n"),
                       ("head", "int answer(void) { return 42; }\n")):
-        (root / "ref/ref.c").write_text(text)
+        (root / "ref/ref.c").write_text(text + OTHERS)
         _git(root, "add", "-A")
         _git(root, "commit", "-q", "-m", tag)
         _git(root, "tag", tag)
@@ -59,20 +61,34 @@ def test_the_base_is_built_once_and_leaves_nothing(tiny: Places) -> None:
     """No work tree, no change of the checkout."""
     notes: list[str] = []
     arms = build_arms(tiny, "good", notes.append)
-    assert arms.base.exists() and arms.base != arms.here
+    assert all(p.exists() for p in (*arms.base, *arms.here))
+    assert set(arms.base).isdisjoint(arms.here)
     assert arms.commit == _git(tiny.root, "rev-parse", "good")
     assert not arms.dirty
     assert len(_git(tiny.root, "worktree", "list").splitlines()) == 1
     again = build_arms(tiny, "good", notes.append)
-    assert again.base == arms.base and len(notes) == 1
+    assert again.base == arms.base
+    assert sum("good" in note for note in notes) == 1
 
 
 def test_the_base_is_built_with_the_options_of_here(tiny: Places) -> None:
     """Its log says so."""
     arms = build_arms(tiny, "good", lambda text: None)
-    log = arms.base.with_suffix(".log").read_text()
+    log = arms.base[0].parent.with_suffix(".log").read_text()
     compiled = next(x for x in log.splitlines() if " -c " in x)
     assert "-O1" in compiled and "-O3" in compiled
+
+
+def test_layouts_differ_and_do_the_same(tiny: Places) -> None:
+    """Of functions that lie elsewhere."""
+    arms = build_arms(tiny, "good", lambda text: None)
+    if len(arms.base) == 1:
+        pytest.skip("lld is missing")
+    assert len({p.read_bytes() for p in arms.base}) > 1
+    for path, answer in ((arms.base, 41), (arms.here, 42)):
+        for one in path:
+            library = ctypes.CDLL(str(one))
+            assert library.answer() == answer
 
 
 def test_a_base_that_does_not_build_is_no_measurement(tiny: Places) -> None:

@@ -103,7 +103,7 @@ class Machine:
 
 
 def run(machine: Machine, **more: Any) -> TimeLane:
-    return measure_time(Path("base"), Path("here"), PLAN, machine, quiet,
+    return measure_time([Path("base")], [Path("here")], PLAN, machine, quiet,
                         TimeLane(), seed=machine.seed, **more)
 
 
@@ -166,9 +166,24 @@ def test_arms_take_turns_within_a_block() -> None:
         order.append(arm.name[0])
         return inner(arm, plan)
 
-    measure_time(Path("base"), Path("here"), PLAN, spy, quiet, TimeLane(),
+    measure_time([Path("base")], [Path("here")], PLAN, spy, quiet, TimeLane(),
                  stages=(2, 2))
     assert "".join(order[:16]) == "ABnccnBA" + "BAcnncAB"
+
+
+def test_every_process_draws_a_layout() -> None:
+    """So what a layout does is in the noise, and not in the difference."""
+    drawn: set[tuple[str, str]] = set()
+    inner = Machine()
+
+    def spy(arm: Arm, plan: Sequence[Planned]) -> Any:
+        drawn.add((arm.name, arm.library.name))
+        return inner(arm, plan)
+
+    measure_time([Path("b1"), Path("b2")], [Path("h1"), Path("h2")], PLAN,
+                 spy, quiet, TimeLane())
+    assert {(a, x) for a, x in drawn if a in "AB"} == {
+        ("A", "b1"), ("A", "b2"), ("B", "h1"), ("B", "h2")}
 
 
 def test_the_second_stage_measures_suspects_afresh() -> None:
@@ -223,7 +238,7 @@ def test_an_interrupted_run_has_what_was_measured() -> None:
         return inner(arm, plan)
 
     with pytest.raises(KeyboardInterrupt):
-        measure_time(Path("base"), Path("here"), PLAN, stop, quiet, lane)
+        measure_time([Path("base")], [Path("here")], PLAN, stop, quiet, lane)
     assert lane.blocks == 10
     assert all(len(t.pairs) == 8 for t in lane.timed)
 
@@ -234,7 +249,7 @@ def test_real_processes_take_part(bench: Path, library: Library) -> None:
     base = library("base", times, impl="ref")
     here = library("here", times, impl="ref", crash={"b": 5})
     plan = [Planned(n, 1, 100, 5, 0.1) for n in times]
-    lane = measure_time(base, here, plan, time_runner(bench, "ref"), quiet,
+    lane = measure_time([base], [here], plan, time_runner(bench, "ref"), quiet,
                         TimeLane(), stages=(7, 7))
     a, b = lane.timed
     assert a.verdict == "SAME" and a.pairs[0] == pytest.approx((100, 100))
