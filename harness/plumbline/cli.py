@@ -40,6 +40,8 @@ _COMMANDS = {
     "export": ("export", "Write results as JUnit, Markdown, a badge, …"),
     "merge": ("merge", "Put the shards of one run together."),
     "runtimes": ("runtimes", "List, add and remove pinned runtimes."),
+    "init-adapter": (
+        "init_adapter", "Write an adapter of one's own to begin with."),
     "smoke": ("smoke", "Try an adapter's plumbing with trivial cases."),
     "bench": ("bench", "Run the benchmarks, or measure the suite itself."),
     "compare": ("compare", "Hold two files of benchmarks together."),

@@ -25,7 +25,9 @@ class Places:
 
     @property
     def out(self) -> Path:
-        return self.root / "out"
+        """Results and report go here; PLUMBLINE_OUT names another folder."""
+        chosen = os.environ.get("PLUMBLINE_OUT")
+        return Path(chosen).absolute() if chosen else self.root / "out"
 
     @property
     def results(self) -> Path:
