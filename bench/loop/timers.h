@@ -13,7 +13,6 @@
 struct timers {
   struct fixture fixture;
   uint64_t random;
-  bool equal;      /* delays */
   uint32_t *order; /* a shuffled list of all indices */
   int refused;     /* calls that returned an error */
 };
@@ -22,8 +21,7 @@ struct timers {
 enum { TIMER_SIZES = 4 };
 extern const int64_t timer_sizes[TIMER_SIZES];
 
-/* For bench.operations and bench.supports. */
-uint64_t timers_count(int64_t n);
+/* For bench.supports. */
 bool timers_supported(const void *subject, int64_t n);
 
 /* Opens a loop with n timers. NULL, or what went wrong; then nothing is left.
@@ -38,6 +36,21 @@ void timers_arm(struct timers *timers);
 void timers_stop(struct timers *timers);
 /* Starts all of them in the shuffled order. */
 void timers_arm_shuffled(struct timers *timers);
+
+/* Some loops with n timers each, where one would not be enough work for a
+ * batch: the processor comes to it from a system call, with nothing in mind. */
+enum { TIMER_LOOPS = 16 };
+
+struct timer_loops {
+  size_t count;
+  struct timers loops[TIMER_LOOPS];
+};
+
+/* Opens `count` of them; ends all. NULL, or what went wrong; then nothing is
+ * left, or as much as possible has been ended. */
+const char *timer_loops_open(struct timer_loops *all, const void *subject,
+                             int64_t n, size_t count);
+const char *timer_loops_close(struct timer_loops *all);
 
 /* Lets real time pass, which is not measured. */
 void pass_ms(long ms);

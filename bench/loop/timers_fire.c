@@ -19,18 +19,17 @@
 
 #include <stdlib.h>
 
-enum { SPREAD = 20, EQUAL = 5, LOOPS = 16, MANY = 10000 };
+enum { SPREAD = 20, EQUAL = 5, MANY = 10000 };
 
 enum variant { RANDOM, EQUAL_DELAYS, REARMED };
 
 struct fire {
   enum variant variant;
-  size_t count;
-  struct timers loops[LOOPS];
+  struct timer_loops all;
 };
 
 static size_t fire_loops(int64_t n) {
-  return n > MANY ? 1 : LOOPS;
+  return n > MANY ? 1 : TIMER_LOOPS;
 }
 
 static uint64_t operations(int64_t n) {
@@ -43,11 +42,7 @@ static bool supports(const void *subject, int64_t n) {
 
 static const char *teardown(void *state) {
   struct fire *fire = state;
-  const char *error = NULL;
-  for (size_t i = 0; i < fire->count; i++) {
-    const char *now = timers_close(&fire->loops[i]);
-    if (!error) error = now;
-  }
+  const char *error = timer_loops_close(&fire->all);
   free(fire);
   return error;
 }
@@ -59,19 +54,17 @@ static void rank(struct timers *timers) {
 
 static const char *setup(void **state, const void *subject, int64_t n,
                          enum variant variant) {
-  struct fire *fire = calloc(1, sizeof *fire);
+  struct fire *fire = malloc(sizeof *fire);
   if (!fire) return "out of memory";
   fire->variant = variant;
-  while (fire->count < fire_loops(n)) {
-    struct timers *timers = &fire->loops[fire->count];
-    const char *error = timers_open(timers, subject, n);
-    if (error) {
-      teardown(fire);
-      return error;
-    }
-    if (variant == REARMED) rank(timers);
-    fire->count++;
+  const char *error =
+      timer_loops_open(&fire->all, subject, n, fire_loops(n));
+  if (error) {
+    free(fire);
+    return error;
   }
+  for (size_t i = 0; i < fire->all.count; i++)
+    if (variant == REARMED) rank(&fire->all.loops[i]);
   *state = fire;
   return NULL;
 }
@@ -93,18 +86,18 @@ static uint64_t spread(const struct fire *fire) {
 }
 
 static void arm(struct fire *fire, void (*in_order)(struct timers *)) {
-  for (size_t i = 0; i < fire->count; i++) {
-    struct fixture *fixture = &fire->loops[i].fixture;
+  for (size_t i = 0; i < fire->all.count; i++) {
+    struct fixture *fixture = &fire->all.loops[i].fixture;
     fixture->table->update_time(fixture->loop);
-    in_order(&fire->loops[i]);
+    in_order(&fire->all.loops[i]);
   }
 }
 
 static const char *reset(void *state) {
   struct fire *fire = state;
-  for (size_t i = 0; i < fire->count; i++) {
-    fixture_begin(&fire->loops[i].fixture);
-    timers_draw(&fire->loops[i], spread(fire), fire->variant == EQUAL_DELAYS);
+  for (size_t i = 0; i < fire->all.count; i++) {
+    fixture_begin(&fire->all.loops[i].fixture);
+    timers_draw(&fire->all.loops[i], spread(fire), fire->variant == EQUAL_DELAYS);
   }
   arm(fire, timers_arm);
   if (fire->variant == REARMED) {
@@ -117,16 +110,16 @@ static const char *reset(void *state) {
 
 static void run(void *state) {
   struct fire *fire = state;
-  for (size_t i = 0; i < fire->count; i++) {
-    const struct fixture *fixture = &fire->loops[i].fixture;
+  for (size_t i = 0; i < fire->all.count; i++) {
+    const struct fixture *fixture = &fire->all.loops[i].fixture;
     fixture->table->run(fixture->loop, PL_RUN_DEFAULT);
   }
 }
 
 static const char *check(void *state) {
   const struct fire *fire = state;
-  for (size_t i = 0; i < fire->count; i++) {
-    const struct fixture *fixture = &fire->loops[i].fixture;
+  for (size_t i = 0; i < fire->all.count; i++) {
+    const struct fixture *fixture = &fire->all.loops[i].fixture;
     if (fixture->fired != fixture->count) return "not every timer fired once";
     if (fixture->disorder) return "the timers did not fire by deadline";
   }
@@ -136,9 +129,9 @@ static const char *check(void *state) {
 static size_t counters(void *state, struct bench_counter *counters) {
   const struct fire *fire = state;
   uint64_t fired = 0, overtook = 0;
-  for (size_t i = 0; i < fire->count; i++) {
-    fired += fire->loops[i].fixture.fired;
-    overtook += fire->loops[i].fixture.overtook;
+  for (size_t i = 0; i < fire->all.count; i++) {
+    fired += fire->all.loops[i].fixture.fired;
+    overtook += fire->all.loops[i].fixture.overtook;
   }
   counters[0] =
       (struct bench_counter){.name = "callbacks", .value = (double)fired};
