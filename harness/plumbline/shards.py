@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def _read(path: Path) -> _Shard:
     return _Shard(results, *found, _common(results.header.command))
 
 
-def _check(shards: Sequence[_Shard]) -> None:
+def _check(shards: Sequence[_Shard], empty: Collection[int]) -> None:
     first = shards[0]
     for shard in shards[1:]:
         for what, one, other in (
@@ -90,7 +90,8 @@ def _check(shards: Sequence[_Shard]) -> None:
                     remedy="merge the shards of one run only")
     counts = Counter(shard.number for shard in shards)
     twice = [str(k) for k, times in counts.items() if times > 1]
-    missing = [str(k) for k in range(1, first.of + 1) if k not in counts]
+    missing = [str(k) for k in range(1, first.of + 1) 
+               if k not in counts and k not in empty]
     if twice:
         raise ResultsError(f"shard {twice[0]} of {first.of} is here twice",
                            place=str(first.results.path.parent),
@@ -102,11 +103,14 @@ def _check(shards: Sequence[_Shard]) -> None:
             remedy="run them too, and merge all of them")
 
 
-def merge_shards(paths: Sequence[Path]) -> tuple[str, str]:
-    """The label and the text of the whole results file of these shards.
+def merge_shards(
+    paths: Sequence[Path], empty: Collection[int] = ()
+) -> tuple[str, str]:
+    """The label and the text of the whole results file of these shards; those
+    of `empty` are known to have no case.
     ResultsError where they are not all shards of one run."""
     shards = sorted(map(_read, paths), key=lambda s: s.number)
-    _check(shards)
+    _check(shards, empty)
     headers: list[dict[str, Any]] = []
     footers: list[dict[str, Any]] = []
     cases: list[str] = []

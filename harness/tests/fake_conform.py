@@ -26,17 +26,19 @@ import samples
 
 
 def _selected(
-    cases: list[dict[str, Any]], patterns: list[str]
+    cases: list[dict[str, Any]], patterns: list[str], shard: str
 ) -> list[dict[str, Any]]:
+    number, count = map(int, shard.split("/"))
+    hashes = {c["id"]: int(c["hash"], 16) for c in samples.CASES}
     return [
         c
         for c in cases
-        if not patterns
-        or any(
+        if hashes[c["id"]] % count == number - 1
+        and (not patterns or any(
             fnmatchcase(c["id"], p) or c["id"].startswith(p + "/")
             or c["rule"] == p
             for p in patterns
-        )
+        ))
     ]
 
 
@@ -64,13 +66,16 @@ def main(arguments: list[str]) -> int:
         if answer != 42:
             verdict = "timeout" if answer < 0 else "fail"
             cases[0] = samples.result(cases[0]["id"], verdict)
-    cases = _selected(cases, options.select)
+    cases = _selected(cases, options.select, options.shard or "1/1")
     if mode == "nothing" or not cases:
         print("conform: no case is selected", file=sys.stderr)
         return 2
     if mode == "deaf-libuv" and name == "libuv":
         cases = [samples.result(c["id"], "unsupported") for c in cases]
-    lines = samples.results_lines(name, "0.1.0", cases)
+    lines = samples.results_lines(name, "0.1.0", cases,
+                                  command=["conform", *(
+                                      ["--shard", options.shard]
+                                      if options.shard else [])])
     if mode == "truncated":
         lines.pop()
     stopped = False

@@ -32,6 +32,7 @@ Examples:
   plumbline run node --select '*immediate*' --repeat 20
   plumbline run --jobs 1                       one at a time
   plumbline run node --shard 2/4               a quarter of the cases
+  plumbline run --executor dask://host:8786    on a cluster
   plumbline run --adapter './my-adapter' --watch
   plumbline run --adapter './my-adapter' --name mine
   plumbline run --provider ./libmine.so --name mine
@@ -59,6 +60,8 @@ Exit status: 0 as expected, 1 something unexpected, 2 nothing was proved,
 @click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
               help="Judge N implementations at a time "
                    "(default: 2, on one processor 1).")
+@click.option("--executor", metavar="dask://HOST:PORT",
+              help="Judge on the workers of a Dask cluster.")
 @click.option("--adapter", metavar="CMD",
               help="Judge an adapter of your own.")
 @click.option("--provider", type=click.Path(path_type=Path), metavar="LIB",
@@ -86,6 +89,7 @@ def command(
     seed: int | None,
     shard: str | None,
     jobs: int | None,
+    executor: str | None,
     adapter: str | None,
     provider: Path | None,
     name: str,
@@ -117,7 +121,7 @@ def command(
     folder = out or places.out
     begun = time.monotonic()
     outcomes = _judge_all(places, targets, request, folder, quiet,
-                          jobs or default_jobs())
+                          jobs or default_jobs(), executor)
     status = _tell(places, outcomes, quiet, as_json)
     if update and status != 130:
         _update(places, outcomes, quiet)
@@ -167,11 +171,17 @@ def _judge_all(
     folder: Path,
     quiet: bool,
     jobs: int,
+    executor: str | None,
 ) -> list[Outcome]:
     from plumbline.judges import judge_all
     from plumbline.terminal import bars
 
     with bars(quiet) as make:
+        if executor is not None:
+            from plumbline.cluster import judge_on_cluster
+
+            return judge_on_cluster(places, targets, request,
+                                    folder / "results", make, executor)
         return judge_all(places, targets, request, folder / "results", make,
                          jobs)
 
