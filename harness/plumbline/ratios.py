@@ -29,8 +29,8 @@ from plumbline.places import Places
 __all__ = ["Found", "Goal", "measure_goals", "ratio_table", "read_goals"]
 
 _KEYS = {
-    "title", "bench", "theirs", "n", "who", "against", "ratio", "below",
-    "clock", "limit",
+    "title", "bench", "plus", "theirs", "n", "who", "against", "ratio",
+    "below", "clock", "limit",
 }
 _NAME = re.compile(r"[a-z0-9:/-]+")  # means itself in any dialect of regex
 Bar = Callable[[int, int | None], None]
@@ -44,6 +44,7 @@ class Goal:
     title: str
     bench: str
     theirs: str
+    plus: str | None  # a benchmark whose time is added, on both sides
     who: str
     against: str
     ratio: float | None
@@ -117,6 +118,7 @@ def _goal(group: str, entry: Mapping[str, Any], n: int | None) -> Goal:
         title=shown,
         bench=filled(entry["bench"]),
         theirs=filled(entry.get("theirs", entry["bench"])),
+        plus=filled(entry["plus"]) if "plus" in entry else None,
         who=entry.get("who", "ref"),
         against=entry.get("against", "libuv"),
         ratio=entry.get("ratio"),
@@ -138,6 +140,7 @@ class _Pair:
     def pattern(self) -> str:
         names = {goal.bench for goal in self.goals}
         names |= {goal.theirs for goal in self.goals}
+        names |= {goal.plus for goal in self.goals if goal.plus}
         return f"^({'|'.join(sorted(names))})/impl:"
 
 
@@ -200,36 +203,62 @@ def _round(
     return dict(read_document(file).series)
 
 
-def _time(series: Series, goal: Goal) -> float:
-    return series.times("real" if goal.real else "cpu")[0]
+@dataclass(frozen=True)
+class _Side:
+    """What one side took in a round: one benchmark, or two together."""
+
+    time: float
+    calls: float | None
+    error: str | None
+
+
+def _side(
+    goal: Goal, series: Mapping[str, Series], bench: str, who: str
+) -> _Side | None:
+    names = [bench, goal.plus] if goal.plus else [bench]
+    found = [series.get(f"{name}/impl:{who}") for name in names]
+    parts = [one for one in found if one is not None]
+    if len(parts) < len(found):
+        return None
+    error = next((one.error for one in parts if one.error), None)
+    if error:
+        return _Side(0, None, error)
+    clock = "real" if goal.real else "cpu"
+    calls = [one.counters.get("syscalls") for one in parts]
+    known = [count for count in calls if count is not None]
+    return _Side(
+        sum(one.times(clock)[0] for one in parts),
+        sum(known) if len(known) == len(calls) else None,
+        None,
+    )
 
 
 def _found(goal: Goal, rounds: Sequence[Mapping[str, Series]]) -> Found:
-    ours = [one.get(f"{goal.bench}/impl:{goal.who}") for one in rounds]
-    theirs = [one.get(f"{goal.theirs}/impl:{goal.against}") for one in rounds]
+    ours = [_side(goal, one, goal.bench, goal.who) for one in rounds]
+    theirs = [_side(goal, one, goal.theirs, goal.against) for one in rounds]
     ratios = tuple(
-        _time(b, goal) / _time(a, goal)
+        b.time / a.time
         for a, b in zip(ours, theirs)
-        if a and b and not a.error and not b.error and _time(a, goal)
+        if a and b and not a.error and not b.error and a.time
     )
     return Found(
         goal,
-        _median(ours, goal),
-        _median(theirs, goal),
+        _median(ours),
+        _median(theirs),
         ratios,
         (_calls(ours), _calls(theirs)),
         next((m.error for m in [*ours, *theirs] if m and m.error), None),
     )
 
 
-def _median(measures: Sequence[Series | None], goal: Goal) -> float | None:
-    times = [_time(m, goal) for m in measures if m and not m.error]
+def _median(sides: Sequence[_Side | None]) -> float | None:
+    times = [side.time for side in sides if side and not side.error]
     return median(times) if times else None
 
 
-def _calls(measures: Sequence[Series | None]) -> float | None:
-    first = measures[0] if measures else None
-    return first.counters.get("syscalls") if first else None
+def _calls(sides: Sequence[_Side | None]) -> float | None:
+    first = sides[0] if sides else None
+    return first.calls if first else None
 
 
 def _shown(value: float | None, calls: float | None) -> Text:

@@ -27,6 +27,7 @@ groups:
   - {title: slept, bench: loop/sleep, clock: real}
   - {title: queued, bench: loop/queue, below: 15}
   - {title: "read, to work", bench: loop/read, theirs: loop/work, ratio: 2}
+  - {title: "read, armed", bench: loop/read, plus: "loop/arm/n:1", ratio: 0.5}
 """
 
 # Writes the next of the answers that lie beside it, and the words it was given.
@@ -100,7 +101,7 @@ def test_a_figure_is_expanded_and_names_its_other_side(
     """A line per size; what is asked of the other side may be another one."""
     assert [goal.title for goal in goals] == [
         "armed, 1 live", "armed, 1,000 live", "slept", "queued",
-        "read, to work"]
+        "read, to work", "read, armed"]
     assert goals[1].bench == goals[1].theirs == "loop/arm/n:1000"
     assert goals[4].theirs == "loop/work"
     assert goals[2].real and goals[2].ratio is None
@@ -145,10 +146,26 @@ def test_a_ratio_is_the_median_of_those_within_rounds(
     found, _ = _measure(
         tmp_path, goals, [_answer(ROUND, 1.5), _answer(slow), _answer(other)])
     assert found[0].ratios == (9, 9, 11)
-    assert [one.reached for one in found] == [True, False, None, True, True]
+    assert [one.reached for one in found] == [
+        True, False, None, True, True, True]
     assert found[0].calls == (1.5, 1.5)
     assert found[2].ours == 50  # the other clock
     assert found[4].ratios == (3, 3, 3)
+
+
+def test_what_is_put_off_is_counted_where_it_is_paid(
+    tmp_path: Path, goals: list[Goal]
+) -> None:
+    """The times of two benchmarks, and their system calls, are added."""
+    found, _ = _measure(tmp_path, goals, [_answer(ROUND, 1.5)])
+    assert (found[5].ours, found[5].theirs) == (110, 91)
+    assert found[5].ratios == (91 / 110,)
+    assert found[5].calls == (3, 3)
+    lacking = {name: ns for name, ns in ROUND.items()
+               if name != "loop/arm/n:1/impl:libuv"}
+    (tmp_path / "again").mkdir()
+    found, _ = _measure(tmp_path / "again", goals, [_answer(lacking)])
+    assert found[5].theirs is None and found[5].reached is None
 
 
 def test_the_table_shows_times_calls_ratios_and_why_not(
