@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_changes_names_what_changed(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("a.yaml", "b.yaml"):
         (folder / name).write_text("x")
-    steps = iter([
+    steps: Iterator[Callable[[], object]] = iter([
         lambda: (folder / "c.yaml").write_text("new"),
         lambda: None,
         lambda: (folder / "a.yaml").write_text("longer"),
@@ -52,7 +53,10 @@ def test_changes_names_what_changed(tmp_path: Path) -> None:
         lambda: (folder / "b.yaml").unlink(),
         lambda: None,
     ])
-    found = changes(tmp_path, [], lambda seconds: (next(steps)(), None)[1])
+    def sleep(seconds: float) -> None:
+        next(steps)()
+
+    found = changes(tmp_path, [], sleep)
     names = [[p.name for p in next(found)] for _ in range(3)]
     assert names == [["c.yaml"], ["a.yaml"], ["b.yaml"]]
 
