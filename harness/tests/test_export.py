@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -16,7 +17,8 @@ import samples
 
 from plumbline import export
 from plumbline.catalog import read_catalog
-from plumbline.errors import ReportError, ResultsError
+from plumbline.errors import BuildError, ReportError, ResultsError
+from plumbline.places import find_places
 from plumbline.results import Results, read_many
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +78,22 @@ def _xmllint(text: str, path: Path) -> None:
 
 def test_junit_fits_its_schema(some: list[Results], tmp_path: Path) -> None:
     _xmllint(export.junit(some), tmp_path / "junit.xml")
+
+
+def test_the_judges_own_junit_fits_too(tmp_path: Path) -> None:
+    """Of a failing adapter: a skeleton, which gets one case wrong."""
+    places = find_places()
+    try:
+        words = [str(places.conform), "--corpus", str(places.corpus)]
+    except BuildError as error:
+        pytest.skip(str(error))
+    adapter = ROOT / "conformance/adapters/skeletons/python/adapter.py"
+    done = subprocess.run(
+        [*words, "--adapter", f"python3 {shlex.quote(str(adapter))}",
+         "--select", "LOOP-TIMEOUT-11", "--format", "junit"],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "<failure>" in done.stdout
+    _xmllint(done.stdout, tmp_path / "junit.xml")
 
 
 def test_junit_of_text_that_xml_does_not_have(
