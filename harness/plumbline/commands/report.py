@@ -15,6 +15,7 @@ _EPILOG = """\b
 Examples:
   plumbline report                       all of out/results
   plumbline report old/*.jsonl --out old-report
+  plumbline report --performance         what is said about speed only
   plumbline report --open
 """
 
@@ -22,22 +23,37 @@ Examples:
 @click.command("report", epilog=_EPILOG)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path),
                 metavar="[RESULTS.jsonl]...")
+@click.option("--performance", "only_speed", is_flag=True,
+              help="Write the page about speed only.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Where the report goes (default: out/report).")
 @click.option("--open", "show", is_flag=True,
               help="Open it in the browser afterwards.")
-def command(files: tuple[Path, ...], out: Path | None, show: bool) -> int:
+def command(
+    files: tuple[Path, ...], only_speed: bool, out: Path | None, show: bool
+) -> int:
     """Write the HTML report of results files.
 
     Without files, of everything in out/results. All of them must be of one
-    suite version; a truncated file is refused.
+    suite version; a truncated file is refused. What was measured (out/bench,
+    out/gate, the history) becomes performance.html beside it.
     """
     from plumbline.catalog import read_catalog
     from plumbline.places import find_places
     from plumbline.report import write_report
+    from plumbline.report.performance import find_sources, write_performance
     from plumbline.results import read_many
 
     places = find_places()
+    folder = out or places.out / "report"
+    sources = find_sources(places)
+    if only_speed or not sources.empty:
+        speed = write_performance(folder, places, sources)
+        click.echo(f"report: {places.short(speed)}")
+        if only_speed:
+            if show:
+                click.launch(str(speed))
+            return 0
     paths = list(files) or saved_results(places.results)
     if not paths:
         raise ReportError(
@@ -47,8 +63,7 @@ def command(files: tuple[Path, ...], out: Path | None, show: bool) -> int:
         )
     results = read_many(paths)
     catalog = read_catalog(places.corpus, places.rules)
-    page = write_report(catalog, results, out or places.out / "report",
-                        places)
+    page = write_report(catalog, results, folder, places)
     click.echo(f"report: {places.short(page)}")
     if show:
         click.launch(str(page))

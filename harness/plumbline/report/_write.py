@@ -109,6 +109,8 @@ def write_report(
                 remedy="run that implementation again",
             )
     context = _context(catalog, all_results, places, targets or {})
+    # The page about speed is written before this one, or is not there.
+    context["performance"] = (folder / "performance.html").exists()
     page = environment(places).get_template("index.html").render(context)
     try:
         folder.mkdir(parents=True, exist_ok=True)
