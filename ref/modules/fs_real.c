@@ -155,16 +155,24 @@ static int visit_entries(const char *bytes, size_t size, pl_fs_visit_fn *visit,
   return 0;
 }
 
+/* Every use of a name in a directory needs the right to search it, which a
+ * listing does not: where not all have it, "." is asked for. */
+static bool may_search(struct pl_fs *fs, int fd, mode_t mode) {
+  const mode_t all = S_IXUSR | S_IXGRP | S_IXOTH;
+  if ((mode & all) == all) return true;
+  struct stat unused;
+  fs->calls++;
+  return fstatat(fd, ".", &unused, 0) == 0;
+}
+
 static int real_list(struct pl_fs *fs, const char *path, pl_fs_visit_fn *visit,
                      void *arg, struct pl_fs_stamp *stamp) {
   int fd = open_it(fs, path, O_DIRECTORY);
   if (fd < 0) return fd;
   int error = 0;
   struct stat stat;
-  /* "." instead of the descriptor itself: this needs the right to search, as
-   * every use of a name in the directory will. */
   fs->calls++;
-  if (fstatat(fd, ".", &stat, 0) != 0)
+  if (fstat(fd, &stat) != 0 || !may_search(fs, fd, stat.st_mode))
     error = PL_ENOTSUP;
   else
     take_stamp(stamp, &stat);

@@ -82,8 +82,8 @@ static bool legacy_main(struct pl__job *job, const struct pl__package *package,
   bool slash = has_main && pl__ends(package->main, package->main_length, "/");
   /* To Node 20 main is part of a URL, and nothing absolute. */
   size_t skip = 0;
-  while (has_main && job->resolver->node < 22 &&
-         skip < package->main_length && package->main[skip] == '/')
+  while (has_main && job->resolver->node < 22 && skip < package->main_length &&
+         package->main[skip] == '/')
     skip++;
   bool found = false;
   for (int i = has_main ? 0 : 7; i < 10 && !found && job->error == 0; i++) {
@@ -235,8 +235,7 @@ bool pl__import_bare(struct pl__job *job, struct pl_place *place,
   const struct pl__package *scope = scope_of(job, place, &at);
   bool found = false;
   if (job->error != 0 ||
-      (at != NULL &&
-       pl__fail_scope(job, scope, at->text, at->length, NULL, 0)))
+      (at != NULL && pl__fail_scope(job, scope, at->text, at->length, NULL, 0)))
     found = false;
   else if (at != NULL && scope->exports.value != NULL && scope->name != NULL &&
            pl__same(scope->name, scope->name_length, name, size))

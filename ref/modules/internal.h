@@ -28,7 +28,7 @@
 enum {
   PL__PATH_MAX = 4096, /* with the NUL, as the kernel counts */
   PL__NAME_MAX = 255,
-  PL__LINKS_MAX = 40, /* that the kernel follows in one path */
+  PL__LINKS_MAX = 40,  /* that the kernel follows in one path */
   PL__NEST_MAX = 1000, /* targets within targets */
   PL__EXTENSION_MAX = 31
 };
@@ -45,7 +45,9 @@ struct pl__slot {
 struct pl__dir {
   const char *path; /* real, NUL-terminated */
   uint32_t length;
-  uint32_t asked; /* questions about it, up to list_after */
+  uint32_t asked;  /* questions about it, up to list_after */
+  uint32_t probes; /* names that were asked for one by one */
+  uint64_t size;   /* as its stamp tells; 0: not known */
   uint32_t count, capacity;
   struct pl__slot *slots; /* of the memory, not of an arena */
   bool complete;          /* a name that is not here does not exist */
@@ -133,13 +135,20 @@ struct pl_place {
   struct pl_place *scope_place;    /* and where; NULL: nowhere */
   uint8_t links;                   /* followed to get here */
   bool has_modules, has_scope;     /* the above were looked for */
+  bool utf8;                       /* the text is */
+};
+
+enum pl__asked {
+  PL__REQUIRED,
+  PL__IMPORTED,
+  PL__SEARCHED /* a bare request, in this node_modules and those above */
 };
 
 struct pl__answer {
   struct pl_place *place;
   struct pl_resolution resolution;
   uint32_t length;
-  bool import;
+  uint8_t asked; /* enum pl__asked */
   char specifier[];
 };
 
@@ -211,6 +220,15 @@ struct pl__spot {
   size_t length, known;
   struct pl__node *from;
   unsigned links; /* followed for the known part */
+  /* What pl__at() found out, for the next of the names beside it. */
+  bool opened;
+  const char *nul;      /* the first NUL byte in the text, or NULL */
+  size_t name;          /* where the last name begins */
+  struct pl__node *dir; /* in which it is looked up; NULL: nowhere */
+  unsigned dir_links;
+  const char *reason;    /* why there is no such directory, or NULL */
+  struct pl__node *node; /* at the text itself, when that was asked about */
+  unsigned node_links;
 };
 
 enum pl__found { PL__NO, PL__YES, PL__STOP /* failed for good */ };
@@ -220,6 +238,10 @@ struct pl_place *pl__place(struct pl__job *job, const char *text,
                            size_t length);
 struct pl_place *pl__place_child(struct pl__job *job, struct pl_place *place,
                                  const char *name, size_t length);
+/* Whether the answer to the job's request is known for all that ask from below
+ * a node_modules; takes it. And keeps it, once it is known. */
+bool pl__recall(struct pl__job *job, const struct pl_place *modules);
+void pl__remember(struct pl__job *job, struct pl_place *modules);
 bool pl__is_core(const struct pl_resolver *resolver, const char *name,
                  size_t length);
 bool pl__is_core_only(const struct pl_resolver *resolver, const char *name,
@@ -305,10 +327,10 @@ bool pl__import_bare(struct pl__job *job, struct pl_place *place,
 
 /* The real node at a spot, `ext` appended; NULL: none. A name that holds a NUL
  * byte is asked about up to it, as Node's own stat does. */
-struct pl__node *pl__at(struct pl__job *job, const struct pl__spot *spot,
+struct pl__node *pl__at(struct pl__job *job, struct pl__spot *spot,
                         const char *ext);
 /* When a file is at the spot, with `ext` appended: it is the answer. */
-enum pl__found pl__try_file(struct pl__job *job, const struct pl__spot *spot,
+enum pl__found pl__try_file(struct pl__job *job, struct pl__spot *spot,
                             const char *ext);
 /* A spot for an absolute path, as near as is known. */
 struct pl__spot pl__spot(struct pl__job *job, const char *text, size_t length,

@@ -22,13 +22,67 @@ struct scan {
   bool bad; /* an open string, or a control character in one */
 };
 
+/* What a byte is, as bits. */
+enum {
+  S = 1 /* space */,
+  M = 2 /* mark */,
+  Q = 4,
+  B = 8,
+  C = 16 /* control */
+};
+static const uint8_t classes[256] = {
+    C,         C,         C,         C,         C,         C,         C,
+    C,         C,         C | S,     C | S,     C,         C,         C | S,
+    C,         C, /* \t \n \r */
+    C,         C,         C,         C,         C,         C,         C,
+    C,         C,         C,         C,         C,         C,         C,
+    C,         C,         [' '] = S, ['{'] = M, ['}'] = M, ['['] = M, [']'] = M,
+    [':'] = M, [','] = M, ['"'] = Q, ['\\'] = B};
+
+static bool is(char byte, unsigned class) {
+  return (classes[(unsigned char)byte] & class) != 0;
+}
+
 static bool is_space(char byte) {
-  return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+  return is(byte, S);
 }
 
 static bool is_structure(char byte) {
-  return byte == '{' || byte == '}' || byte == '[' || byte == ']' ||
-         byte == ':' || byte == ',';
+  return is(byte, M);
+}
+
+/* The first byte from `at` on that ends a string or is odd in one; eight at a
+ * time. The sums tell for certain that there is none, and may be wrong about
+ * where. */
+static size_t pass_plain(const char *text, size_t at, size_t length) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+  for (; length - at >= 8; at += 8) {
+    uint64_t bytes;
+    memcpy(&bytes, text + at, sizeof bytes);
+    uint64_t quote = bytes ^ ones * '"', backslash = bytes ^ ones * '\\';
+    uint64_t odd = ((quote - ones) & ~quote) |
+                   ((backslash - ones) & ~backslash) |
+                   ((bytes - ones * 0x20) & ~bytes);
+    if ((odd & tops) != 0) break;
+  }
+  while (at < length && !is(text[at], Q | B | C))
+    at++;
+  return at;
+}
+
+/* Behind a string that begins at `at`. */
+static size_t pass_string(struct scan *scan, size_t at) {
+  const char *text = scan->text;
+  for (at++;; at++) {
+    if (at < scan->length) at = pass_plain(text, at, scan->length);
+    if (at >= scan->length) {
+      scan->bad = true;
+      return scan->length;
+    }
+    if (text[at] == '"') return at + 1;
+    if (text[at] == '\\' && at + 1 < scan->length) at++;
+    if (is(text[at], C)) scan->bad = true;
+  }
 }
 
 /* The next token: a mark, a string with its quotes, or a run of others. False
@@ -46,22 +100,14 @@ static bool next(struct scan *scan) {
   if (is_structure(text[at])) {
     at++;
   } else {
-    while (at < scan->length && text[at] != '"' && !is_space(text[at]) &&
-           !is_structure(text[at])) {
+    while (at < scan->length && !is(text[at], Q | S | M)) {
       /* Also outside strings a backslash takes a quote's meaning away. */
       if (text[at] == '\\' && at + 1 < scan->length &&
           (text[at + 1] == '"' || text[at + 1] == '\\'))
         at++;
       at++;
     }
-    if (at < scan->length && text[at] == '"') {
-      for (at++; at < scan->length && text[at] != '"'; at++) {
-        if (text[at] == '\\' && at + 1 < scan->length) at++;
-        if ((unsigned char)text[at] < 0x20) scan->bad = true;
-      }
-      if (at >= scan->length) scan->bad = true;
-      at = at >= scan->length ? scan->length : at + 1;
-    }
+    if (at < scan->length && text[at] == '"') at = pass_string(scan, at);
   }
   scan->token = text + start;
   scan->size = at - start;

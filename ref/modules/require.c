@@ -49,48 +49,77 @@ static void tell_probe(struct pl__job *job, const struct pl__spot *spot,
 }
 
 /* A path with a NUL byte, asked about up to it. */
-static struct pl__node *at_nul(struct pl__job *job, const struct pl__spot *spot,
-                               const char *nul) {
+static struct pl__node *at_nul(struct pl__job *job,
+                               const struct pl__spot *spot) {
   struct pl__spot cut = *spot;
-  cut.length = (size_t)(nul - spot->text);
+  cut.opened = false;
+  cut.length = (size_t)(spot->nul - spot->text);
   if (cut.length < cut.known) return NULL;
   while (cut.length > cut.known && cut.text[cut.length - 1] == '/')
     cut.length--;
   return pl__at(job, &cut, "");
 }
 
-struct pl__node *pl__at(struct pl__job *job, const struct pl__spot *spot,
-                        const char *ext) {
-  const char *nul = memchr(spot->text, '\0', spot->length);
-  if (nul != NULL) return at_nul(job, spot, nul);
-  size_t more = strlen(ext), end = spot->length;
+/* Walks to the directory of the last name. */
+static void open_spot(struct pl__job *job, struct pl__spot *spot) {
+  spot->opened = true;
+  spot->node = NULL;
+  spot->nul = memchr(spot->text, '\0', spot->length);
+  if (spot->nul != NULL) return;
+  spot->name = spot->length;
+  while (spot->name > spot->known && spot->text[spot->name - 1] != '/')
+    spot->name--;
+  spot->dir_links = spot->links;
   job->reason = NULL;
-  struct pl__node *node = NULL;
-  if (end + more >= PL__PATH_MAX) {
-    job->reason = "ENAMETOOLONG";
-  } else if (spot->from != NULL) {
-    size_t start = end;
-    while (start > spot->known && spot->text[start - 1] != '/')
-      start--;
-    unsigned links = spot->links;
-    size_t skip = spot->known;
-    struct pl__node *dir =
-        pl__walk(job, spot->from, spot->text + skip, start - skip, &links);
-    if (start == end && more == 0) {
-      node = dir;
-    } else if (dir != NULL && dir->kind != PL_FS_DIRECTORY) {
-      job->reason = "ENOTDIR";
-    } else if (dir != NULL) {
-      char name[PL__NAME_MAX + PL__EXTENSION_MAX + 2];
-      size_t length = end - start;
-      if (length > PL__NAME_MAX) length = PL__NAME_MAX + 1;
-      memcpy(name, spot->text + start, length);
-      memcpy(name + length, ext, more);
-      node = pl__look(job, dir, name, length + more);
-      if (node != NULL) node = pl__follow(job, node, &links);
-    }
+  spot->dir = spot->from == NULL
+                  ? NULL
+                  : pl__walk(job, spot->from, spot->text + spot->known,
+                             spot->name - spot->known, &spot->dir_links);
+  spot->reason = job->reason;
+}
+
+/* The node of the last name with `ext` behind it; adds to *links. */
+static struct pl__node *look_beside(struct pl__job *job,
+                                    const struct pl__spot *spot,
+                                    const char *ext, size_t more,
+                                    unsigned *links) {
+  if (spot->name == spot->length && more == 0) return spot->dir;
+  if (spot->dir == NULL) return NULL;
+  if (spot->dir->kind != PL_FS_DIRECTORY) {
+    job->reason = "ENOTDIR";
+    return NULL;
   }
+  const char *name = spot->text + spot->name;
+  size_t length = spot->length - spot->name;
+  char whole[PL__NAME_MAX + PL__EXTENSION_MAX + 2];
+  if (more > 0) {
+    if (length > PL__NAME_MAX) length = PL__NAME_MAX + 1;
+    memcpy(whole, name, length);
+    memcpy(whole + length, ext, more);
+    name = whole;
+  }
+  struct pl__node *node = pl__look(job, spot->dir, name, length + more);
+  return node == NULL ? NULL : pl__follow(job, node, links);
+}
+
+struct pl__node *pl__at(struct pl__job *job, struct pl__spot *spot,
+                        const char *ext) {
+  if (!spot->opened) open_spot(job, spot);
+  if (job->error != 0) return NULL;
+  if (spot->nul != NULL) return at_nul(job, spot);
+  size_t more = strlen(ext);
+  unsigned links = spot->dir_links;
+  struct pl__node *node = NULL;
+  job->reason = spot->reason;
+  if (spot->length + more >= PL__PATH_MAX)
+    job->reason = "ENAMETOOLONG";
+  else
+    node = look_beside(job, spot, ext, more, &links);
   if (job->error != 0) node = NULL;
+  if (more == 0) {
+    spot->node = node;
+    spot->node_links = links;
+  }
   if (job->tell != NULL && job->error == 0) tell_probe(job, spot, ext, node);
   return node;
 }
@@ -99,7 +128,7 @@ struct pl__node *pl__at(struct pl__job *job, const struct pl__spot *spot,
 static enum pl__found finish(struct pl__job *job, const struct pl__spot *spot,
                              const char *ext, struct pl__node *node) {
   struct pl_resolution *resolution = job->resolution;
-  if (memchr(spot->text, '\0', spot->length) != NULL) {
+  if (spot->nul != NULL) {
     struct pl__text shown = {.memory = &job->resolver->memory};
     for (size_t i = 0; i < spot->length; i++)
       if (spot->text[i] == '\0')
@@ -141,7 +170,7 @@ static enum pl__found finish(struct pl__job *job, const struct pl__spot *spot,
   return PL__YES;
 }
 
-enum pl__found pl__try_file(struct pl__job *job, const struct pl__spot *spot,
+enum pl__found pl__try_file(struct pl__job *job, struct pl__spot *spot,
                             const char *ext) {
   struct pl__node *node = pl__at(job, spot, ext);
   if (job->error != 0) return PL__STOP;
@@ -150,7 +179,7 @@ enum pl__found pl__try_file(struct pl__job *job, const struct pl__spot *spot,
 }
 
 static enum pl__found try_extensions(struct pl__job *job,
-                                     const struct pl__spot *spot) {
+                                     struct pl__spot *spot) {
   for (int i = 0; i < EXTENSIONS; i++) {
     enum pl__found found = pl__try_file(job, spot, extensions[i]);
     if (found != PL__NO) return found;
@@ -174,9 +203,15 @@ static struct pl__spot join(struct pl__job *job, struct pl__text *out,
   struct pl__spot result = {.text = out->bytes == NULL ? "/" : out->bytes,
                             .length = out->bytes == NULL ? 1 : out->length,
                             .from = &job->resolver->root};
-  if (result.length > spot->known &&
-      memcmp(result.text, spot->text, spot->known) == 0 &&
-      result.text[spot->known] == '/') {
+  if (spot->node != NULL && spot->node->kind == PL_FS_DIRECTORY &&
+      result.length > spot->length && result.text[spot->length] == '/' &&
+      memcmp(result.text, spot->text, spot->length) == 0) {
+    result.known = spot->length;
+    result.from = spot->node;
+    result.links = spot->node_links;
+  } else if (result.length > spot->known &&
+             memcmp(result.text, spot->text, spot->known) == 0 &&
+             result.text[spot->known] == '/') {
     result.known = spot->known;
     result.from = spot->from;
     result.links = spot->links;
@@ -368,7 +403,7 @@ static enum pl__found try_path(struct pl__job *job,
     if (found != PL__NO) return found;
   }
   if (node == NULL || node->kind != PL_FS_DIRECTORY) return PL__NO;
-  if (memchr(spot.text, '\0', spot.length) != NULL) return PL__NO;
+  if (spot.nul != NULL) return PL__NO;
   return try_directory(job, &spot, node);
 }
 
@@ -534,6 +569,23 @@ static enum pl__found search_scope(struct pl__job *job) {
   return finish_target(job, at, json_of(job, at->text, at->length));
 }
 
+static void fail_missing(struct pl__job *job) {
+  pl__fail_missing(job, job->request, job->request_length, "'");
+  job->resolution->has_stack = true;
+}
+
+/* What a bare request leads to depends on nothing but the nearest
+ * node_modules: found out once for all directories that have the same. (Where
+ * names are no UTF-8, also on whose: see pl__url_to_path().) */
+static void search_for_all(struct pl__job *job, bool trailing) {
+  struct pl_place *nearest = first_modules(job, job->place);
+  bool shared = nearest != NULL && job->place->utf8;
+  if (job->error != 0 || (shared && pl__recall(job, nearest))) return;
+  enum pl__found found = search_modules(job, trailing, job->place);
+  if (job->error == 0 && found == PL__NO) fail_missing(job);
+  if (job->error == 0 && shared) pl__remember(job, nearest);
+}
+
 void pl__require(struct pl__job *job) {
   const char *request = job->request;
   size_t length = job->request_length;
@@ -545,7 +597,8 @@ void pl__require(struct pl__job *job) {
   const struct pl_resolver *resolver = job->resolver;
   bool prefixed = pl__starts(request, length, "node:");
   size_t skip = prefixed ? 5 : 0;
-  if (pl__is_core(resolver, request + skip, length - skip) ||
+  bool is_path = request[0] == '.' || request[0] == '/';
+  if ((!is_path && pl__is_core(resolver, request + skip, length - skip)) ||
       (prefixed && pl__is_core_only(resolver, request + skip, length - skip))) {
     if (job->tell != NULL) pl__tell(job, request, length, "a core module");
     *job->resolution =
@@ -569,9 +622,10 @@ void pl__require(struct pl__job *job) {
     found = PL__NO; /* "..x" asks in a directory, and there is none */
   else if (relative)
     found = try_path(job, job->place, trailing, 0);
-  else
+  else if (job->lookup == NULL && job->tell == NULL) {
+    search_for_all(job, trailing);
+    return;
+  } else
     found = search_modules(job, trailing, job->place);
-  if (found != PL__NO) return;
-  pl__fail_missing(job, request, length, "'");
-  job->resolution->has_stack = true;
+  if (found == PL__NO) fail_missing(job);
 }

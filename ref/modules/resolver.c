@@ -263,13 +263,16 @@ static struct pl_place *new_place(struct pl__job *job, struct pl_place *up,
   }
   struct pl_place *place = pl__alloc(job, &resolver->fleeting, sizeof *place);
   if (place == NULL) return NULL;
-  *place = (struct pl_place){.resolver = resolver,
-                             .text = text,
-                             .length = (uint32_t)length,
-                             .hash = hash,
-                             .up = up == NULL ? place : up,
-                             .real = real,
-                             .links = (uint8_t)links};
+  *place = (struct pl_place){
+      .resolver = resolver,
+      .text = text,
+      .length = (uint32_t)length,
+      .hash = hash,
+      .up = up == NULL ? place : up,
+      .real = real,
+      .links = (uint8_t)links,
+      .utf8 = up == NULL ||
+              (up->utf8 && pl__utf8(text + up->length, length - up->length))};
   *place_slot(resolver, text, length, hash) = place;
   resolver->place_count++;
   return place;
@@ -353,7 +356,7 @@ int pl_resolver_place(struct pl_resolver *resolver, const char *path,
 
 static int grow_answers(struct pl_resolver *resolver) {
   size_t capacity =
-      resolver->answer_capacity == 0 ? 64 : resolver->answer_capacity * 2;
+      resolver->answer_capacity == 0 ? 64 : resolver->answer_capacity * 4;
   struct pl__kept *fresh = resolver->memory.resize(resolver->memory.self, NULL,
                                                    capacity * sizeof *fresh);
   if (fresh == NULL) return PL_ENOMEM;
@@ -374,27 +377,75 @@ static int grow_answers(struct pl_resolver *resolver) {
 }
 
 static uint64_t answer_hash(const struct pl_place *place, const char *specifier,
-                            size_t length, bool import) {
+                            size_t length, enum pl__asked asked) {
   return pl__hash(specifier, length,
-                  ((uint64_t)place->hash << 1 | import) *
+                  ((uint64_t)place->hash << 2 | asked) *
                       UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static struct pl__answer *kept_answer(const struct pl_resolver *resolver,
                                       const struct pl_place *place,
                                       const char *specifier, size_t length,
-                                      bool import, uint64_t hash) {
+                                      enum pl__asked asked, uint64_t hash) {
   if (resolver->answer_capacity == 0) return NULL;
   size_t mask = resolver->answer_capacity - 1;
   for (size_t at = hash & mask;; at = (at + 1) & mask) {
     struct pl__kept kept = resolver->answers[at];
     if (kept.answer == NULL) return NULL;
     if (kept.hash == hash && kept.answer->place == place &&
-        kept.answer->import == import &&
+        kept.answer->asked == asked &&
         pl__same(kept.answer->specifier, kept.answer->length, specifier,
                  length))
       return kept.answer;
   }
+}
+
+/* An answer that is not in the table yet. NULL: out of memory. */
+static struct pl__answer *new_answer(struct pl_place *place,
+                                     const char *specifier, size_t length,
+                                     enum pl__asked asked) {
+  struct pl__answer *answer =
+      pl__arena_take(&place->resolver->fleeting, sizeof *answer + length + 1);
+  if (answer == NULL) return NULL;
+  *answer = (struct pl__answer){
+      .place = place, .length = (uint32_t)length, .asked = (uint8_t)asked};
+  if (length > 0) memcpy(answer->specifier, specifier, length);
+  answer->specifier[length] = '\0';
+  return answer;
+}
+
+/* There is room in the table. */
+static void keep_answer(struct pl_resolver *resolver, struct pl__answer *answer,
+                        uint64_t hash) {
+  size_t mask = resolver->answer_capacity - 1, at = hash & mask;
+  while (resolver->answers[at].answer != NULL)
+    at = (at + 1) & mask;
+  resolver->answers[at] = (struct pl__kept){hash, answer};
+  resolver->answer_count++;
+}
+
+bool pl__recall(struct pl__job *job, const struct pl_place *modules) {
+  uint64_t hash =
+      answer_hash(modules, job->request, job->request_length, PL__SEARCHED);
+  const struct pl__answer *answer =
+      kept_answer(job->resolver, modules, job->request, job->request_length,
+                  PL__SEARCHED, hash);
+  if (answer == NULL) return false;
+  *job->resolution = answer->resolution;
+  return true;
+}
+
+void pl__remember(struct pl__job *job, struct pl_place *modules) {
+  struct pl__answer *answer =
+      new_answer(modules, job->request, job->request_length, PL__SEARCHED);
+  if (answer == NULL) {
+    job->error = PL_ENOMEM;
+    return;
+  }
+  answer->resolution = *job->resolution;
+  keep_answer(
+      job->resolver, answer,
+      answer_hash(modules, job->request, job->request_length, PL__SEARCHED));
 }
 
 /* The scratch texts are lent to the job, so that their room is used again. */
@@ -417,9 +468,10 @@ static void find_out(struct pl__job *job) {
 static int ask(struct pl_place *place, const char *specifier, size_t length,
                bool import, const struct pl_resolution **out) {
   struct pl_resolver *resolver = place->resolver;
-  uint64_t hash = answer_hash(place, specifier, length, import);
+  enum pl__asked asked = import ? PL__IMPORTED : PL__REQUIRED;
+  uint64_t hash = answer_hash(place, specifier, length, asked);
   struct pl__answer *answer =
-      kept_answer(resolver, place, specifier, length, import, hash);
+      kept_answer(resolver, place, specifier, length, asked, hash);
   resolver->stats.asked++;
   if (answer != NULL) {
     resolver->stats.answered_from_memory++;
@@ -427,15 +479,12 @@ static int ask(struct pl_place *place, const char *specifier, size_t length,
     return 0;
   }
   if (length > UINT32_MAX / 2) return PL_EINVAL;
-  if ((resolver->answer_count + 1) * 2 > resolver->answer_capacity &&
+  /* Room for it and for what pl__remember() may add. */
+  if ((resolver->answer_count + 2) * 2 > resolver->answer_capacity &&
       grow_answers(resolver) != 0)
     return PL_ENOMEM;
-  answer = pl__arena_take(&resolver->fleeting, sizeof *answer + length + 1);
+  answer = new_answer(place, specifier, length, asked);
   if (answer == NULL) return PL_ENOMEM;
-  *answer = (struct pl__answer){
-      .place = place, .length = (uint32_t)length, .import = import};
-  if (length > 0) memcpy(answer->specifier, specifier, length);
-  answer->specifier[length] = '\0';
   struct pl__job job = {.resolver = resolver,
                         .place = place,
                         .request = answer->specifier,
@@ -444,11 +493,7 @@ static int ask(struct pl_place *place, const char *specifier, size_t length,
                         .resolution = &answer->resolution};
   find_out(&job);
   if (job.error != 0) return job.error;
-  size_t mask = resolver->answer_capacity - 1, at = hash & mask;
-  while (resolver->answers[at].answer != NULL)
-    at = (at + 1) & mask;
-  resolver->answers[at] = (struct pl__kept){hash, answer};
-  resolver->answer_count++;
+  keep_answer(resolver, answer, hash);
   *out = &answer->resolution;
   return 0;
 }
@@ -626,7 +671,7 @@ int pl_resolver_create(const struct pl_resolver_config *config,
       .fs = config->fs,
       .node = config->node == 0 ? 22 : config->node,
       .preserve_symlinks = config->preserve_symlinks,
-      .list_after = config->list_after == 0 ? 8 : config->list_after,
+      .list_after = config->list_after == 0 ? 12 : config->list_after,
       .root = {.name = "", .kind = PL_FS_DIRECTORY, .was = PL_FS_DIRECTORY}};
   resolver->keep.memory = &resolver->memory;
   resolver->tree.memory = &resolver->memory;

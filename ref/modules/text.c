@@ -7,6 +7,20 @@
 #include "text.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+
+enum { HUGE_PAGE = 2 * 1024 * 1024 };
+
+/* Memory of a whole huge page is asked for as such: a page fault each 2 MiB
+ * instead of each 4 KiB. */
+static void *huge(size_t size) {
+  size_t whole = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+  void *block = aligned_alloc(HUGE_PAGE, whole);
+#ifdef MADV_HUGEPAGE
+  if (block != NULL) (void)madvise(block, whole, MADV_HUGEPAGE);
+#endif
+  return block;
+}
 
 static void *plain_resize(void *self, void *block, size_t size) {
   (void)self;
@@ -14,6 +28,8 @@ static void *plain_resize(void *self, void *block, size_t size) {
     free(block);
     return NULL;
   }
+  if (block == NULL && size >= HUGE_PAGE && size < SIZE_MAX - HUGE_PAGE)
+    return huge(size);
   return realloc(block, size);
 }
 
@@ -60,14 +76,27 @@ void pl__text_free(struct pl__text *text) {
 
 /* ------------------------------------------------------------------------ */
 
-enum { BLOCK = 32 * 1024, HEADER = (sizeof(struct pl__block) + 15) & ~15u };
+/* Blocks grow with the arena, up to a huge page. */
+enum {
+  BLOCK = 32 * 1024,
+  BLOCK_MOST = HUGE_PAGE,
+  HEADER = (sizeof(struct pl__block) + 15) & ~15u
+};
+
+static size_t next_block(const struct pl__arena *arena) {
+  size_t size = BLOCK;
+  while (size < BLOCK_MOST && size * 2 <= arena->bytes)
+    size *= 2;
+  return size;
+}
 
 void *pl__arena_take(struct pl__arena *arena, size_t size) {
   if (size > SIZE_MAX / 4) return NULL;
   size = (size + 7) & ~(size_t)7;
   struct pl__block *block = arena->blocks;
   if (block == NULL || block->size - block->used < size) {
-    size_t whole = size > BLOCK / 4 ? HEADER + size : BLOCK;
+    size_t usual = next_block(arena);
+    size_t whole = size > usual / 4 ? HEADER + size : usual;
     struct pl__block *fresh =
         arena->memory->resize(arena->memory->self, NULL, whole);
     if (fresh == NULL) return NULL;
@@ -75,7 +104,7 @@ void *pl__arena_take(struct pl__arena *arena, size_t size) {
     fresh->size = whole;
     fresh->used = HEADER;
     /* A block for one large thing leaves the open one in front. */
-    if (block != NULL && whole != BLOCK) {
+    if (block != NULL && whole != usual) {
       fresh->next = block->next;
       block->next = fresh;
     } else {
@@ -112,14 +141,35 @@ static uint64_t read64(const char *bytes) {
   return value;
 }
 
-/* In the manner of wyhash: eight bytes and one multiplication at a time. */
+static uint32_t read32(const char *bytes) {
+  uint32_t value;
+  memcpy(&value, bytes, sizeof value);
+  return value;
+}
+
+/* Fewer than eight bytes as one number. */
+static uint64_t read_short(const char *bytes, size_t length) {
+  if (length >= 4)
+    return (uint64_t)read32(bytes) << 32 | read32(bytes + length - 4);
+  if (length == 0) return 0;
+  return (uint64_t)(unsigned char)bytes[0] << 16 |
+         (uint64_t)(unsigned char)bytes[length / 2] << 8 |
+         (unsigned char)bytes[length - 1];
+}
+
+/* In the manner of wyhash: eight bytes and one multiplication at a time; the
+ * last eight may have been seen already. */
 uint64_t pl__hash(const char *bytes, size_t length, uint64_t seed) {
   uint64_t hash = seed ^ (length * UINT64_C(0x9e3779b97f4a7c15));
-  size_t left = length;
-  for (; left >= 8; left -= 8, bytes += 8)
-    hash = mix(hash ^ read64(bytes), UINT64_C(0xa0761d6478bd642f));
-  uint64_t tail = 0;
-  if (left > 0) memcpy(&tail, bytes, left);
+  uint64_t tail;
+  if (length < 8) {
+    tail = read_short(bytes, length);
+  } else {
+    const char *last = bytes + length - 8;
+    for (; bytes < last; bytes += 8)
+      hash = mix(hash ^ read64(bytes), UINT64_C(0xa0761d6478bd642f));
+    tail = read64(last);
+  }
   hash = mix(hash ^ tail, UINT64_C(0xe7037ed1a0b428db));
   return hash ^ hash >> 32;
 }
@@ -160,22 +210,44 @@ void pl__text_normal(struct pl__text *out, const char *text, size_t length) {
   pl__text_resolve(out, text, length);
 }
 
+static bool stays(unsigned char byte) {
+  return byte > 0x20 && byte < 0x7f &&
+         strchr("\"#%<>?[\\]^`{|}~", byte) == NULL;
+}
+
 size_t pl__encode_byte(char plain, char code[3]) {
   static const char digits[] = "0123456789ABCDEF";
   unsigned char byte = (unsigned char)plain;
   code[0] = plain;
-  if (byte > 0x20 && byte < 0x7f && strchr("\"#%<>?[\\]^`{|}~", byte) == NULL)
-    return 1;
+  if (stays(byte)) return 1;
   code[0] = '%';
   code[1] = digits[byte >> 4];
   code[2] = digits[byte & 15];
   return 3;
 }
 
+/* Letters, digits and what else most paths are made of. */
+static bool is_plain(char byte) {
+  unsigned char letter = (unsigned char)((byte | 0x20) - 'a');
+  return letter < 26 || (byte >= '-' && byte <= '9') || byte == '_' ||
+         byte == '@';
+}
+
+size_t pl__plain_run(const char *text, size_t length) {
+  size_t run = 0;
+  while (run < length && is_plain(text[run]))
+    run++;
+  return run;
+}
+
 void pl__text_encode_path(struct pl__text *out, const char *path,
                           size_t length) {
-  for (size_t i = 0; i < length; i++) {
+  for (size_t i = 0; i < length;) {
+    size_t run = pl__plain_run(path + i, length - i);
+    pl__text_add(out, path + i, run);
+    i += run;
+    if (i == length) break;
     char code[3];
-    pl__text_add(out, code, pl__encode_byte(path[i], code));
+    pl__text_add(out, code, pl__encode_byte(path[i++], code));
   }
 }

@@ -77,6 +77,9 @@ void pl__text_resolve(struct pl__text *out, const char *path, size_t length);
  * and "..", no slash at the end but for the root alone. */
 void pl__text_normal(struct pl__text *out, const char *text, size_t length);
 
+/* How many bytes from here on are letters, digits or of "-./_@": what no URL
+ * escapes. */
+size_t pl__plain_run(const char *text, size_t length);
 /* One byte of a path in a URL: as it is, or as %XX. Returns how many. */
 size_t pl__encode_byte(char byte, char code[3]);
 /* Appends a path as the path of a URL, as Node's pathToFileURL() does. */

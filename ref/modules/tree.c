@@ -4,11 +4,9 @@
  *
  * A name is asked for one by one (`stat`) as long as little is asked of its
  * directory, and answered from a listing afterwards: a listing costs 15 to 20
- * questions, and answers all of them, above all the many that are "no". Links
- * are followed here, name by name, so the real path is known without asking.
- *
- * Measured on 14 thousand pairs of an installed tree: asking by name alone 3.1
- * us per pair, listing 2.6; on 100 of them 13 against 22. Hence both.
+ * questions, of a large directory some hundreds, and answers all of them, above
+ * all the many that are "no". Links are followed here, name by name, so the
+ * real path is known without asking.
  *
  * Invariants:
  *  - A node of kind ABSENT or missing in a complete directory does not exist;
@@ -18,7 +16,10 @@
  */
 #include "internal.h"
 
-enum { LIST_MOST = 200000 /* names; beyond that, ask by name */ };
+enum {
+  LIST_MOST = 200000, /* names; beyond that, ask by name */
+  LISTED = 32         /* slots of a directory that is listed */
+};
 /* Clocks of file systems tick as coarsely as this. */
 static const int64_t grain_ns = 20 * 1000 * 1000;
 
@@ -151,6 +152,11 @@ static int visit(void *arg, const char *name, size_t length,
 static void list(struct pl__job *job, struct pl__dir *dir) {
   struct pl_resolver *resolver = job->resolver;
   struct listing listing = {resolver, dir, 0};
+  /* Room for what most directories have, at once. */
+  if (dir->capacity < LISTED && grow_slots(resolver, dir, LISTED) != 0) {
+    job->error = PL_ENOMEM;
+    return;
+  }
   for (uint32_t i = 0; i < dir->capacity; i++)
     if (dir->slots[i].node != NULL && dir->slots[i].node->kind == PL_FS_UNKNOWN)
       dir->slots[i].node->kind = PL_FS_ABSENT;
@@ -170,24 +176,35 @@ static void list(struct pl__job *job, struct pl__dir *dir) {
       dir->slots[i].node->kind = PL_FS_UNKNOWN;
 }
 
-enum { DIRS_FEW = 32 }; /* too few to tell from */
+enum {
+  DIRS_FEW = 256,       /* too few to tell from */
+  PROBES_FEW = 256,     /* a run that may end before a listing pays */
+  EARLY = 4,            /* how much more is wanted until then */
+  BLOCK_SIZE = 4096,    /* a directory of one block has a few dozen names */
+  BYTES_PER_PROBE = 128 /* of a larger one, that a listing takes as long for */
+};
 
 /*
- * A listing pays off after about `list_after` names. Whether it will is not
- * known at the first; but when most directories so far came that far, this one
- * is listed at once. Every question counts, also those a listing answers.
+ * As one rents skis until they would have been bought: a directory is listed
+ * when as much was spent on single names as the listing will cost, which goes
+ * by its size. When a quarter of all directories came that far, the others are
+ * listed at once. Measured, see bench/FIGURES.md.
  */
 static void count_question(struct pl_resolver *resolver, struct pl__dir *dir) {
   if (dir->asked == 0) resolver->dirs_asked++;
-  if (++dir->asked == resolver->list_after) resolver->dirs_worth++;
+  if (++dir->asked == (resolver->list_after + 1) / 2) resolver->dirs_worth++;
 }
 
 static bool must_list(const struct pl_resolver *resolver,
                       const struct pl__dir *dir) {
   if (dir->by_name || resolver->list_after == UINT32_MAX) return false;
-  return dir->asked >= resolver->list_after ||
-         (resolver->dirs_asked > DIRS_FEW &&
-          resolver->dirs_worth * 2 > resolver->dirs_asked);
+  if (resolver->list_after == 1) return true;
+  uint64_t more = dir->size > BLOCK_SIZE ? dir->size / BYTES_PER_PROBE : 0;
+  uint64_t enough = resolver->list_after + more;
+  if (resolver->stats.probes < PROBES_FEW) enough *= EARLY;
+  return dir->probes >= enough ||
+         (resolver->dirs_asked > DIRS_FEW && resolver->dirs_asked > more &&
+          resolver->dirs_worth * 4 > resolver->dirs_asked);
 }
 
 static void ask(struct pl__job *job, struct pl__dir *dir,
@@ -203,11 +220,13 @@ static void ask(struct pl__job *job, struct pl__dir *dir,
     return;
   }
   enum pl_fs_kind kind = PL_FS_ABSENT;
+  struct pl_fs_stamp stamp = {0};
   int error = PL_ENAMETOOLONG;
   if (path->length < PL__PATH_MAX)
-    error =
-        resolver->fs->ops->stat(resolver->fs, path->bytes, false, &kind, NULL);
+    error = resolver->fs->ops->stat(resolver->fs, path->bytes, false, &kind,
+                                    &stamp);
   resolver->stats.probes++;
+  dir->probes++;
   if (error == PL_ENOMEM) {
     job->error = PL_ENOMEM;
     return;
@@ -215,6 +234,10 @@ static void ask(struct pl__job *job, struct pl__dir *dir,
   if (error != 0) kind = PL_FS_ABSENT;
   if (error != 0 && error != PL_ENOENT) job->reason = pl_error_name(error);
   set_kind(node, kind);
+  if (kind == PL_FS_DIRECTORY) {
+    struct pl__dir *own = pl__dir(job, node);
+    if (own != NULL) own->size = stamp.size;
+  }
 }
 
 struct pl__node *pl__look(struct pl__job *job, struct pl__node *where,
@@ -389,6 +412,7 @@ static void forget_inside(struct pl__dir *dir) {
   dir->complete = false;
   dir->by_name = false;
   dir->asked = 0;
+  dir->probes = 0;
   dir->package = NULL;
   for (uint32_t i = 0; i < dir->capacity; i++)
     if (dir->slots[i].node != NULL) dir->slots[i].node->kind = PL_FS_UNKNOWN;

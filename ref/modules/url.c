@@ -40,6 +40,10 @@ static size_t dots(const char *segment, size_t length) {
 static void add_escaped(struct pl__text *out, const char *text, size_t length,
                         const char *also) {
   for (size_t i = 0; i < length; i++) {
+    size_t run = pl__plain_run(text + i, length - i);
+    pl__text_add(out, text + i, run);
+    i += run;
+    if (i == length) break;
     unsigned char byte = (unsigned char)text[i];
     if (byte > 0x20 && byte < 0x7f && strchr(also, byte) == NULL) {
       pl__text_byte(out, (char)byte);
@@ -99,9 +103,13 @@ static void clean(struct pl__text *out, const char *ref, size_t length) {
     ref++;
     length--;
   }
-  for (size_t i = 0; i < length; i++)
-    if (ref[i] != '\t' && ref[i] != '\n' && ref[i] != '\r')
-      pl__text_byte(out, ref[i]);
+  for (size_t i = 0; i < length;) {
+    size_t start = i;
+    while (i < length && ref[i] != '\t' && ref[i] != '\n' && ref[i] != '\r')
+      i++;
+    pl__text_add(out, ref + start, i - start);
+    i++;
+  }
 }
 
 void pl__url_parse(struct pl__job *job, const char *dir, size_t dir_length,
@@ -195,7 +203,9 @@ bool pl__url_is(const char *text, size_t length, size_t *scheme) {
 /* Where %2f or %5c is in a path, or its end. */
 static size_t encoded_slash(const char *path, size_t length, bool backslash) {
   for (size_t i = 0; i + 2 < length; i++) {
-    if (path[i] != '%') continue;
+    const char *sign = memchr(path + i, '%', length - 2 - i);
+    if (sign == NULL) break;
+    i = (size_t)(sign - path);
     char last = (char)(path[i + 2] | 0x20);
     if ((path[i + 1] == '2' && last == 'f') ||
         (backslash && path[i + 1] == '5' && last == 'c'))
@@ -224,19 +234,19 @@ bool pl__url_to_path(struct pl__job *job, bool import) {
     return false;
   }
   pl__text_clear(path);
-  for (size_t i = 0; i < length; i++) {
-    char byte = url->bytes[i];
-    if (byte == '%') {
-      int high = i + 1 < length ? hex(url->bytes[i + 1]) : -1;
-      int low = i + 2 < length ? hex(url->bytes[i + 2]) : -1;
-      if (high < 0 || low < 0) {
-        pl__fail(job, PL_CODE_URI_ERROR, "URI malformed", NULL);
-        return false;
-      }
-      byte = (char)(high * 16 + low);
-      i += 2;
+  for (size_t i = 0; i < length;) {
+    const char *sign = memchr(url->bytes + i, '%', length - i);
+    size_t end = sign == NULL ? length : (size_t)(sign - url->bytes);
+    pl__text_add(path, url->bytes + i, end - i);
+    if (end == length) break;
+    int high = end + 1 < length ? hex(url->bytes[end + 1]) : -1;
+    int low = end + 2 < length ? hex(url->bytes[end + 2]) : -1;
+    if (high < 0 || low < 0) {
+      pl__fail(job, PL_CODE_URI_ERROR, "URI malformed", NULL);
+      return false;
     }
-    pl__text_byte(path, byte);
+    pl__text_byte(path, (char)(high * 16 + low));
+    i = end + 3;
   }
   if (path->broken) {
     job->error = PL_ENOMEM;

@@ -32,6 +32,7 @@ static const char usage[] =
     "  --preserve-symlinks\n"
     "  --plain            leave out format and package\n"
     "  --no-listing       ask the file system name by name\n"
+    "  --list-after N     list a directory at the Nth question about it\n"
     "  --repeat N         with --batch: resolve all N times more, tell times\n"
     "  --stats            print what it cost, on stderr\n"
     "Exit: 0 all resolved, 1 something was not, 2 usage or trouble.\n"
@@ -108,6 +109,7 @@ enum {
   PRESERVE,
   PLAIN,
   NO_LISTING,
+  LIST_AFTER,
   REPEAT,
   STATS
 };
@@ -125,6 +127,7 @@ static const struct option longs[] = {
     {"preserve-symlinks", no_argument, NULL, PRESERVE},
     {"plain", no_argument, NULL, PLAIN},
     {"no-listing", no_argument, NULL, NO_LISTING},
+    {"list-after", required_argument, NULL, LIST_AFTER},
     {"repeat", required_argument, NULL, REPEAT},
     {"stats", no_argument, NULL, STATS},
     {"help", no_argument, NULL, 'h'},
@@ -168,6 +171,9 @@ static int read_option(struct options *options, int option) {
   case NO_LISTING:
     options->list_after = UINT32_MAX;
     return 0;
+  case LIST_AFTER:
+    options->list_after = (unsigned)atoi(optarg);
+    return options->list_after > 0 && options->list_after < 1000 ? 0 : 2;
   case REPEAT:
     options->repeat = atoi(optarg);
     return options->repeat > 0 ? 0 : 2;

@@ -233,8 +233,9 @@ struct pl_resolver_config {
   const char *const *paths;       /* NODE_PATH and its kin, absolute, last
                                      looked at; ended by NULL */
   bool preserve_symlinks;
-  /* A directory is listed at the `list_after`-th question about it (8), or at
-   * once when most others came that far. UINT32_MAX: never. */
+  /* A directory is listed when `list_after` (12) of its names were asked for
+   * one by one, more where it is large, and at once when many others came that
+   * far. 1: always; UINT32_MAX: never. */
   uint32_t list_after;
 };
 
