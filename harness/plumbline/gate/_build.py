@@ -30,7 +30,7 @@ from typing import IO
 from plumbline.errors import BuildError, MeasurementError, UsageError
 from plumbline.places import Places
 
-__all__ = ["Arms", "build_arms"]
+__all__ = ["Arms", "build_arms", "build_here"]
 
 LIBRARY = "ref/libplumb-ref.so"
 LAYOUTS = 4
@@ -118,17 +118,13 @@ def build_arms(
     revision, MeasurementError where it cannot be built."""
     commit = _commit(places.root, revision)
     options = build_options(places.build)
-    key = sha256("\n".join(options).encode()).hexdigest()[:8]
-    folder = places.out / "gate"
-    base = folder / f"base-{commit[:12]}-{key}"
+    base = places.out / "gate" / f"base-{commit[:12]}-{_key(options)}"
     if not base.is_dir():
         note(f"building {revision} ({commit[:12]})")
         _build_base(places, commit, options, base)
-    here = folder / f"here-{key}"
     note("building what is here")
-    _build_here(places, options, here)
     return Arms(
-        base=_layouts_of(base), here=_layouts_of(here), revision=revision,
+        base=_layouts_of(base), here=build_here(places), revision=revision,
         commit=commit, head=_git(places.root, "rev-parse", "HEAD"),
         dirty=bool(_git(places.root, "status", "--porcelain",
                         "--untracked-files=no")),
@@ -159,12 +155,18 @@ def _build_base(
             _git(places.root, "worktree", "remove", "--force", str(source))
 
 
-def _build_here(
-    places: Places, options: Sequence[str], folder: Path
-) -> None:
+def build_here(places: Places) -> list[Path]:
+    """Build what is here, in every layout."""
+    options = build_options(places.build)
+    folder = places.out / "gate" / f"here-{_key(options)}"
     folder.mkdir(parents=True, exist_ok=True)
     _build("what is here", places.root, folder / "build", options, folder,
            folder.with_suffix(".log"))
+    return _layouts_of(folder)
+
+
+def _key(options: Sequence[str]) -> str:
+    return sha256("\n".join(options).encode()).hexdigest()[:8]
 
 
 def _build(

@@ -40,6 +40,7 @@ from plumbline.gate import (
     write_gate,
 )
 from plumbline.gate._table import markdown
+from plumbline.gate.figures import summary
 from plumbline.measure import Planned, Record
 from plumbline.measure._process import Crash
 from plumbline.places import find_places
@@ -493,3 +494,22 @@ def test_the_list_of_the_gate_can_be_read(tmp_path: Path) -> None:
         (tmp_path / "g.yaml").write_text(text)
         with pytest.raises(UsageError):
             read_config(tmp_path / "g.yaml")
+
+
+def test_the_counts_of_a_series_are_of_every_run() -> None:
+    """Also of those that were no measurement."""
+    def line(inject: float, valid: bool, *verdicts: str) -> dict[str, Any]:
+        return {"inject": inject, "valid": valid, "load": 2.0,
+                "seconds": 10.0,
+                "verdicts": {str(n): v for n, v in enumerate(verdicts)}}
+
+    text = summary([
+        line(0, True, "SAME", "SAME"), line(0, False, "REGRESSED", "SAME"),
+        line(10, True, "REGRESSED", "INCONCLUSIVE")])
+    for part in (
+        "identical: 2 runs, 4 verdicts (2 benchmarks)", "3 SAME, 1 REGRESSED",
+        "1 runs were no measurement", "false REGRESSED: 1; among those that "
+        "were valid: 0", "+10% injected: 1 runs", "caught: 50%; called "
+        "SAME: 0",
+    ):
+        assert part in text, text
