@@ -16,7 +16,7 @@
  *  - A collection never fails and leaves the heap consistent.
  *  - head.end is young_end, or less: head.top when the next allocation must not
  *    be inlined (under stress, when external memory makes a collection due), or
- *    where the next step is due.
+ *    where the next step is due, or more memory is to be populated.
  */
 #include "internal.h"
 
@@ -26,20 +26,52 @@
 /* ---------------------------------------------------------------------- */
 /* The young bump region                                                  */
 
+/* Bytes that are populated at a time. */
+#define PREPARED ((size_t)256 * 1024)
+
 /* Brings the logical clock up to date. */
 void pl__young_count(struct pl__heap *heap) {
   heap->allocated += heap->head.top - heap->counted;
   heap->counted = heap->head.top;
 }
 
+/* Whether memory remains that has not been populated. */
+static bool is_prepared(const struct pl__heap *heap) {
+  return heap->ready[0] >= heap->capacity && heap->ready[1] >= heap->capacity &&
+         heap->pooled >= heap->capacity;
+}
+
+/* Populates the memory that the next allocations and the next scavenge will
+ * write to, a piece at a time: what may be copied, and what may be promoted.
+ * Left to the scavenge, the first touch of fresh memory takes more of its time
+ * than the copying. */
+static void prepare(struct pl__heap *heap) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  size_t used = heap->head.top - heap->block[heap->active];
+  size_t want = (used / PREPARED + 2) * PREPARED;
+  if (want > heap->capacity) want = heap->capacity;
+  for (unsigned i = 0; i < 2; i++) {
+    size_t ready = heap->ready[i];
+    if (ready >= want) continue;
+    heap->ready[i] = want;
+    if (memory->populate != NULL)
+      memory->populate(memory->self, (void *)(heap->block[i] + ready),
+                       want - ready);
+  }
+  for (int i = 0; i < 2 && heap->pooled < want; i++)
+    if (!pl__page_pool_fill(heap)) break;
+}
+
 void pl__young_set_end(struct pl__heap *heap) {
   uintptr_t top = heap->head.top;
   heap->young_end = heap->block[heap->active] + heap->capacity;
   heap->head.end = heap->young_end;
+  if (!is_prepared(heap) && heap->young_end - top > PREPARED)
+    heap->head.end = top + PREPARED;
   if (heap->phase != PL__IDLE) {
     uint64_t now = pl__clock(heap);
     uint64_t room = heap->step_at > now ? heap->step_at - now : 0;
-    if (room < heap->young_end - top) heap->head.end = top + room;
+    if (room < heap->head.end - top) heap->head.end = top + room;
   }
   if (heap->config.stress != 0 || heap->external_due) heap->head.end = top;
 }
@@ -48,6 +80,7 @@ static void *take_young(struct pl__heap *heap, uint32_t type, size_t size) {
   uintptr_t at = heap->head.top;
   if (size > heap->young_end - at) return NULL;
   heap->head.top = at + size;
+  if (!is_prepared(heap)) prepare(heap);
   pl__young_set_end(heap);
   pl__word *header = (pl__word *)at;
   header[0] = pl__make_header(size, type, 0);

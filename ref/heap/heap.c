@@ -30,10 +30,14 @@ static void set_defaults(struct pl_heap_config *config) {
   if (config->step_bytes == 0) config->step_bytes = 64 * kib;
 }
 
+/* Both, and a page behind them that a copy may read. */
+static size_t young_bytes(const struct pl__heap *heap) {
+  return 2 * heap->config.semi_max + 4096;
+}
+
 static bool map_semi_spaces(struct pl__heap *heap) {
   const struct pl_heap_memory *memory = &heap->config.memory;
-  void *both =
-      memory->map(memory->self, 2 * heap->config.semi_max, PL__PAGE, false);
+  void *both = memory->map(memory->self, young_bytes(heap), PL__PAGE, false);
   if (both == NULL) return false;
   heap->block[0] = (uintptr_t)both;
   heap->block[1] = heap->block[0] + heap->config.semi_max;
@@ -88,7 +92,7 @@ void pl_heap_destroy(struct pl_heap *head) {
   pl__page_pool_free(heap);
   if (heap->block[0] != 0)
     memory->unmap(memory->self, (void *)heap->block[0],
-                  2 * heap->config.semi_max);
+                  young_bytes(heap));
   pl__ephemerons_free(heap);
   pl__handles_free(heap);
   pl__mark_free(heap);
@@ -139,6 +143,8 @@ int pl_heap_type_add(struct pl_heap *head, const struct pl_heap_type *type,
     int error = grow_types(heap);
     if (error != 0) return error;
   }
+  bool pure = type->slots == 0 && !type->array;
+  enum pl_space grown = pure ? PL_SPACE_OLD_DATA : PL_SPACE_OLD_POINTER;
   heap->types[heap->type_count] = (struct pl__type){
       .name = type->name,
       .slot_names = type->slot_names,
@@ -146,8 +152,9 @@ int pl_heap_type_add(struct pl_heap *head, const struct pl_heap_type *type,
       .slots = type->slots,
       .array_from = type->array ? type->array_from : SIZE_MAX,
       .words = words_needed(type),
-      .pure = type->slots == 0 && !type->array,
-      .home = type->home};
+      .pure = pure,
+      .home = type->home,
+      .old_home = type->home == PL_SPACE_NEW ? grown : type->home};
   *out = (uint32_t)heap->type_count++;
   return 0;
 }

@@ -65,7 +65,7 @@ struct pl__type {
   size_t array_from; /* SIZE_MAX: no array */
   size_t words;      /* payload words that it needs at least */
   bool pure;         /* without slots */
-  enum pl_space home;
+  enum pl_space home, old_home;
   const char *name;
   const char *const *slot_names;
   size_t name_count;
@@ -74,7 +74,8 @@ struct pl__type {
 struct pl__page {
   struct pl__page *next, **link; /* in its space */
   struct pl__page *dirty_next;   /* of the pages with remembered slots */
-  struct pl__page *scan_next;    /* of the large objects just promoted */
+  struct pl__page *scan_next;    /* of those with promoted objects to scan */
+  uintptr_t run_from, run_to;    /* and where these stand; 0: there is none */
   struct pl__space *space;
   size_t size; /* of the mapping */
   uintptr_t start, end;
@@ -83,7 +84,7 @@ struct pl__page {
   pl__word *marks; /* of a code page */
   uint64_t *starts, *grey; /* the verifier's */
   size_t live;    /* bytes marked */
-  bool swept;     /* since the last marking */
+  uint64_t epoch; /* the marking since which it has been swept, or made */
   bool writable;  /* a code page that memory.protect has not sealed */
   bool dirty;
   bool candidate; /* compaction empties it */
@@ -99,7 +100,10 @@ struct pl__space {
   size_t area;      /* of them for objects */
   size_t free;      /* of those, in fillers, but for unswept pages */
   size_t dead;      /* of those, dead or in fillers, in unswept pages */
+  size_t marked;    /* of those, in the marking under way */
   struct pl__page *unswept; /* it, and unswept ones behind it in the list */
+  struct pl__page *run_page; /* where a scavenge promotes to at present, */
+  uintptr_t run_end;         /* and where its run ends so far */
 };
 
 struct pl__segment {
@@ -144,6 +148,7 @@ struct pl__heap {
   unsigned active;    /* the one with the objects */
   size_t capacity;    /* bytes of each that may be used */
   uintptr_t young_end;
+  size_t ready[2];    /* bytes of each that have been populated */
   uintptr_t age_mark; /* what lies below has survived a collection */
   uintptr_t counted;  /* up to here `allocated` has counted */
   uint64_t allocated;
@@ -164,12 +169,13 @@ struct pl__heap {
   uintptr_t to_end;
   bool promote_all;
   pl__word *promoted;           /* corpses of what is still to be scanned */
-  struct pl__page *promoted_large;
+  struct pl__page *promoted_large, *runs;
   uint64_t old_flags; /* of what is promoted */
 
   /* The major collection, see major.c. */
   enum pl__phase phase;
   bool marked_all;   /* nothing was left to mark: the end is due */
+  uint64_t epoch;    /* ends of marking so far */
   uint64_t step_at;  /* logical time of the next step */
   size_t force;      /* bytes in use at which the rest is done at once */
 
@@ -230,6 +236,11 @@ static inline bool pl__in_semi_space(const struct pl__heap *heap,
                                      const void *value) {
   return (uintptr_t)value - heap->block[0] < 2 * heap->config.semi_max;
 }
+/* Whether what is dead in it has been freed since the last marking. */
+static inline bool pl__is_swept(const struct pl__heap *heap,
+                                const struct pl__page *page) {
+  return page->epoch == heap->epoch;
+}
 static inline bool pl__is_marked(const void *object) {
   uint64_t header = pl__heap_header(object);
   if (header & PL__HEAP_MARK) return true;
@@ -274,6 +285,8 @@ struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
                               size_t size);
 void pl__page_remove(struct pl__heap *heap, struct pl__page *page);
 void pl__page_pool_free(struct pl__heap *heap);
+/* One page more in the pool. Whether there was memory. */
+bool pl__page_pool_fill(struct pl__heap *heap);
 void pl__page_move(struct pl__page *page, struct pl__space *to);
 void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot);
 /* Forgets the slots of [from, to). */
@@ -314,9 +327,7 @@ static inline uintptr_t pl__space_allocate(struct pl__heap *heap,
 
 static inline struct pl__space *pl__old_home(struct pl__heap *heap,
                                              uint32_t type) {
-  const struct pl__type *t = &heap->types[type];
-  if (t->home != PL_SPACE_NEW) return &heap->space[t->home];
-  return &heap->space[t->pure ? PL_SPACE_OLD_DATA : PL_SPACE_OLD_POINTER];
+  return &heap->space[heap->types[type].old_home];
 }
 
 /* ---- handle.c ---- */

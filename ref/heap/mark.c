@@ -84,7 +84,11 @@ static inline bool mark(struct pl__heap *heap, pl__word *object) {
   }
   size_t size = pl__size(header);
   heap->event.marked += size;
-  if (header & PL__HEAP_OLD) pl__page_of(object)->live += size;
+  if (header & PL__HEAP_OLD) {
+    struct pl__page *page = pl__page_of(object);
+    page->live += size;
+    page->space->marked += size;
+  }
   return true;
 }
 

@@ -49,13 +49,20 @@ static void unlink_page(struct pl__page *page) {
 /* ---------------------------------------------------------------------- */
 /* Where pages come from and go to                                        */
 
+static void populate(const struct pl__heap *heap, void *block, size_t size) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  if (memory->populate != NULL) memory->populate(memory->self, block, size);
+}
+
 /* A mapping whose head is zeroed: fresh, or from the pool. */
 static struct pl__page *get(struct pl__heap *heap, size_t size,
                             bool executable) {
   struct pl__page *page = heap->pool;
   if (page == NULL || size != PL__PAGE || executable) {
     const struct pl_heap_memory *memory = &heap->config.memory;
-    return memory->map(memory->self, size, PL__PAGE, executable);
+    page = memory->map(memory->self, size, PL__PAGE, executable);
+    if (page != NULL && size == PL__PAGE) populate(heap, page, size);
+    return page;
   }
   heap->pool = page->next;
   heap->pooled -= PL__PAGE;
@@ -73,6 +80,17 @@ static void put(struct pl__heap *heap, struct pl__page *page) {
   page->next = heap->pool;
   heap->pool = page;
   heap->pooled += PL__PAGE;
+}
+
+bool pl__page_pool_fill(struct pl__heap *heap) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  struct pl__page *page = memory->map(memory->self, PL__PAGE, PL__PAGE, false);
+  if (page == NULL) return false;
+  populate(heap, page, PL__PAGE);
+  page->next = heap->pool;
+  heap->pool = page;
+  heap->pooled += PL__PAGE;
+  return true;
 }
 
 void pl__page_pool_free(struct pl__heap *heap) {
@@ -103,7 +121,7 @@ struct pl__page *pl__page_add(struct pl__heap *heap, struct pl__space *space,
   struct pl__page *page = get(heap, total, space->id == PL_SPACE_CODE);
   if (page == NULL) return NULL;
   page->size = total;
-  page->swept = true;
+  page->epoch = heap->epoch;
   page->start = (uintptr_t)page + front;
   page->end = size != 0 ? page->start + size
                         : (uintptr_t)page + total - bitmap;

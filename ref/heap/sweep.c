@@ -55,7 +55,7 @@ void pl__sweep_page(struct pl__heap *heap, struct pl__page *page) {
     pl__page_remove(heap, page);
     return;
   }
-  page->swept = true;
+  page->epoch = heap->epoch;
   if (pl__page_open(heap, page) == 0) {
     free_the_dead(heap, page);
     pl__page_close(heap, page);
@@ -65,15 +65,14 @@ void pl__sweep_page(struct pl__heap *heap, struct pl__page *page) {
 }
 
 void pl__sweep_begin(struct pl__heap *heap) {
+  heap->epoch++; /* so no page is swept any more, and none is touched */
   for (int i = PL_SPACE_OLD_POINTER; i <= PL_SPACE_LARGE; i++) {
     struct pl__space *space = &heap->space[i];
     pl__space_retire(heap, space);
     pl__space_forget_free(space);
     space->unswept = space->pages;
-    for (struct pl__page *page = space->pages; page; page = page->next) {
-      page->swept = false;
-      space->dead += page->end - page->start - page->live;
-    }
+    space->dead = space->area - space->marked;
+    space->marked = 0;
   }
 }
 

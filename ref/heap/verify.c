@@ -52,8 +52,9 @@ static int by_address(const void *a, const void *b) {
 }
 
 /* Dead, and not swept yet. */
-static bool is_dead(const struct pl__page *page, const void *object) {
-  return !page->swept && !pl__is_marked(object);
+static bool is_dead(const struct check *check, const struct pl__page *page,
+                    const void *object) {
+  return !pl__is_swept(check->heap, page) && !pl__is_marked(object);
 }
 
 static uint64_t *new_bits(struct pl__heap *heap, size_t bytes) {
@@ -138,7 +139,7 @@ static bool is_page(const struct check *check, const struct pl__page *page) {
 /* Of an old object: the marking is under way, or its page is unswept. */
 static bool marks_may_stand(const struct check *check, uintptr_t at) {
   return check->heap->phase == PL__MARKING ||
-         !pl__page_of((void *)(at + 8))->swept;
+         !pl__is_swept(check->heap, pl__page_of((void *)(at + 8)));
 }
 
 /* Whether the header at `at` can be walked over. */
@@ -248,7 +249,7 @@ static bool is_object(const struct check *check, const void *value) {
   if (at - base < heap->capacity) return noted(check->young, base, at);
   struct pl__page *page = pl__page_of(value);
   return is_page(check, page) && noted(page->starts, (uintptr_t)page, at) &&
-         !is_dead(page, value);
+         !is_dead(check, page, value);
 }
 
 static bool is_remembered(const struct pl__page *page, const void *slot) {
@@ -296,7 +297,7 @@ static void check_slots(struct check *check, uintptr_t at, uintptr_t end,
     if (!noted(starts, base, at)) continue;
     pl__word *header = (pl__word *)at;
     if (base != heap->block[heap->active] &&
-        is_dead(pl__page_of(header + 1), header + 1))
+        is_dead(check, pl__page_of(header + 1), header + 1))
       continue;
     PL__EACH_SLOT(heap, header + 1, *header, slot,
                   check_slot(check, header + 1, slot));

@@ -51,6 +51,8 @@
  *   protect makes whole memory pages of such a block executable and not
  *           writable, or writable and not executable; 0, or a PL_E value and
  *           nothing has changed. NULL: code stays as map() gave it.
+ *   populate asks that whole memory pages of such a block be there: they will
+ *           be written to soon. May be NULL.
  *   discard the contents of whole memory pages are not needed any more and
  *           read as zeroes from now on: they need not cost anything until
  *           they are touched again. May be NULL.
@@ -60,6 +62,7 @@ struct pl_heap_memory {
   void *(*map)(void *self, size_t size, size_t alignment, bool executable);
   void (*unmap)(void *self, void *block, size_t size);
   int (*protect)(void *self, void *block, size_t size, bool executable);
+  void (*populate)(void *self, void *block, size_t size);
   void (*discard)(void *self, void *block, size_t size);
   void *self;
 };
@@ -274,6 +277,7 @@ enum {
   PL__HEAP_KEY = 16,   /* the marker looks for its ephemerons */
   PL__HEAP_CODE = 32,  /* marked beside the object: it is not writable */
   PL__HEAP_OWNER = 64, /* the marker looks for its tables */
+  PL__HEAP_AHEAD = 256, /* bytes before which the cache is told */
   PL__HEAP_TYPE_SHIFT = 8,
   PL__HEAP_WORDS_SHIFT = 24
 };
@@ -299,6 +303,7 @@ static inline void *pl_heap_allocate(struct pl_heap *heap, uint32_t type,
   uintptr_t at = heap->top;
   if (size > heap->end - at) return pl__heap_allocate_slow(heap, type, bytes);
   heap->top = at + size;
+  __builtin_prefetch((const void *)(at + PL__HEAP_AHEAD), 1);
   uint64_t *header = (uint64_t *)at;
   header[0] = (uint64_t)size / 8 << PL__HEAP_WORDS_SHIFT |
               (uint64_t)type << PL__HEAP_TYPE_SHIFT | PL__HEAP_HEADER;
