@@ -152,61 +152,6 @@ def expect_order(policy: str, answers: list[str]) -> None:
         raise Wrong(f"not by weight: {answers}")
 
 
-def start(command: list[str]) -> subprocess.Popen[str]:
-    """Starts a program as the leader of its group."""
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def end(program: subprocess.Popen[str]) -> None:
-    """Ends a program with all that it has started."""
-    try:
-        os.killpg(program.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
-def converse(command: list[str]) -> None:
-    """Runs a parent, whose words must be all of them."""
-    with start(command) as parent:
-        try:
-            out, err = parent.communicate(timeout=SECONDS)
-        finally:
-            end(parent)
-    words = out.split()
-    if sorted(words) != sorted(WORDS) or parent.returncode != 0:
-        raise Wrong(f"{words}, status {parent.returncode}: {err}")
-
-
-def ask(port: int) -> str:
-    """One connection: who answered."""
-    with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
-        answer = b""
-        while piece := client.recv(64):
-            answer += piece
-    return answer.decode()
-
-
-def expect_order(policy: str, answers: list[str]) -> None:
-    """Whether the connections went to whom they should."""
-    if policy == "none":
-        return  # the kernel decides
-    counts = {worker: answers.count(worker) for worker in answers}
-    if policy == "rr" and sorted(counts.values()) != [6, 6, 6]:
-        raise Wrong(f"no round robin: {answers}")
-    # Who was still busy with the last one is passed over, now and then.
-    if policy == "weighted" and not (
-        counts.get("3", 0) > counts.get("2", 0) >= counts.get("1", 0)
-    ):
-        raise Wrong(f"not by weight: {answers}")
-
-
 def serve(command: list[str], policy: str) -> None:
     """Runs a primary of three workers: connections, a death, the end."""
     with start(command) as primary:
