@@ -10,7 +10,9 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct pl_poller *new_poller(void **state) {
@@ -427,6 +429,115 @@ static void an_interrupted_wait_goes_on_waiting(void **state) {
   signal(SIGALRM, SIG_DFL);
 }
 
+/* Again and again: what is left is counted from the deadline, and not from what
+ * was left before. */
+static void a_wait_interrupted_often_ends_at_its_timer(void **state) {
+  struct sigaction action = {.sa_handler = on_alarm};
+  sigaction(SIGALRM, &action, NULL);
+  struct world *world = world_begin_real(new_poller(state));
+  struct act *prepare = soon_watcher(world, PL_OBJECT_PREPARE, "prepare", NULL);
+  pl_object_unref(prepare);
+  soon_timer(world, 90, "timer", NULL);
+  uint64_t start = pl_loop_now(world->loop);
+  ualarm(10000, 10000);
+  expect_run(world, PL_LOOP_ONCE, 0);
+  ualarm(0, 0);
+  expect_trace(world, "prepare timer");
+  assert_true(pl_loop_now(world->loop) - start >= 90);
+  world_end(world);
+  signal(SIGALRM, SIG_DFL);
+}
+
+/* -- no descriptors left -------------------------------------------------- */
+
+enum { FEW = 64 };
+
+struct shortage {
+  struct rlimit before;
+  int spare[FEW];
+  int count;
+};
+
+/* Uses up what the process may have, which is little from now on. */
+static void begin_shortage(struct shortage *shortage) {
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &shortage->before), 0);
+  struct rlimit few = shortage->before;
+  few.rlim_cur = FEW;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  shortage->count = 0;
+  while ((shortage->spare[shortage->count] = dup(STDIN_FILENO)) >= 0)
+    shortage->count++;
+  assert_int_equal(errno, EMFILE);
+  assert_true(shortage->count > 0);
+}
+
+static void end_shortage(struct shortage *shortage) {
+  while (shortage->count > 0)
+    close(shortage->spare[--shortage->count]);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &shortage->before), 0);
+}
+
+static struct shortage shortage;
+static int refused, accepted;
+
+/* The third refusal is answered with a descriptor that is given up. */
+static void accept_one(struct act *self) {
+  int fd = accept(self->as.poll.fd, NULL, NULL);
+  if (fd < 0) {
+    assert_int_equal(errno, EMFILE);
+    if (++refused == 3) close(shortage.spare[--shortage.count]);
+    return;
+  }
+  accepted++;
+  close(fd);
+  pl_handle_stop(self);
+}
+
+static int new_listener(struct sockaddr_un *name, socklen_t *length) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+  *length = sizeof name->sun_family; /* the kernel finds a name */
+  assert_int_equal(bind(fd, (struct sockaddr *)name, *length), 0);
+  assert_int_equal(listen(fd, 4), 0);
+  *length = sizeof *name;
+  assert_int_equal(getsockname(fd, (struct sockaddr *)name, length), 0);
+  return fd;
+}
+
+/* accept(2) fails with EMFILE: the connection waits, its listener is heard of in
+ * every iteration, and so is everybody else. */
+static void a_listener_without_descriptors_starves_nobody(void **state) {
+  struct world *world = world_begin_real(new_poller(state));
+  struct sockaddr_un name;
+  socklen_t length;
+  int listener = new_listener(&name, &length);
+  int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(connect(client, (struct sockaddr *)&name, length), 0);
+  struct pair pair = new_pair();
+  struct act *other = act_poll(world, "other", read_all);
+  struct act *heard = act_poll(world, "l", accept_one);
+  pl_poll_start(&heard->as.poll, listener, PL_READABLE);
+  pl_poll_start(&other->as.poll, pair.near, PL_READABLE);
+  refused = accepted = 0;
+  begin_shortage(&shortage);
+  for (int turn = 1; turn <= 3; turn++) {
+    put(pair.far);
+    expect_run(world, PL_LOOP_ONCE, 1);
+    assert_int_equal(other->calls, turn);
+    assert_int_equal(refused, turn);
+    assert_int_equal(accepted, 0);
+  }
+  expect_run(world, PL_LOOP_ONCE, 1);
+  assert_int_equal(accepted, 1);
+  assert_int_equal(refused, 3);
+  end_shortage(&shortage);
+  world->trace[0] = '\0';
+  world_end(world);
+  close(listener);
+  close(client);
+  close_pair(pair);
+}
+
 #define OVER_ALL(test)                                                        \
   cmocka_unit_test_prestate(test, (void *)pl_poller_epoll_create),             \
       cmocka_unit_test_prestate(test, (void *)pl_poller_poll_create),          \
@@ -451,6 +562,8 @@ int main(void) {
       OVER_ALL(a_handle_that_stops_itself_takes_nothing_from_others),
       OVER_ALL(two_loops_hear_one_signal),
       OVER_ALL(an_interrupted_wait_goes_on_waiting),
+      OVER_ALL(a_wait_interrupted_often_ends_at_its_timer),
+      OVER_ALL(a_listener_without_descriptors_starves_nobody),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

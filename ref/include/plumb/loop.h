@@ -295,7 +295,9 @@ struct pl_object {
  *                   (may be NULL), in the closing phase, the last closed one
  *                   first; one closed there waits for the next iteration. The
  *                   storage is the caller's again when `closed` is called.
- *                   PL_EINVAL when already closing.
+ *                   PL_EINVAL when already closing. From now on starting it
+ *                   is PL_EINVAL and stopping it changes nothing; neither needs
+ *                   the loop, which may have ended.
  *                   Rule: LOOP-CLOSE-1 to -7.
  * pl_handle_stop    makes it inactive; stopping a stopped one is no error. An
  *                   async handle cannot be stopped: PL_EINVAL.
@@ -387,7 +389,8 @@ void pl_async_init(struct pl_loop *loop, struct pl_async *async,
  * callback. Of several sent handles the one initialised first is first; one
  * sent from an async callback still runs in this pass if it was initialised
  * later than the running one, else in the next iteration.
- * Any thread, async-signal-safe; not after pl_handle_close() was called.
+ * Any thread, async-signal-safe. After pl_handle_close() it does nothing, and is
+ * allowed until the close callback.
  * Rule: LOOP-ASYNC-1 to -7.
  */
 int pl_async_send(struct pl_async *async);
