@@ -237,6 +237,34 @@ def _resolvers(bench: Bench) -> Count:
     ], "compare-resolvers --installed")
 
 
+_FUZZERS = ("exports", "package", "source", "specifier")
+_FUZZ_SECONDS = 30
+
+
+def _fuzzers(bench: Bench) -> Count:
+    """libFuzzer from the committed inputs on, for a while."""
+    build = bench.places.build
+    folder = "ref/tests/modules/fuzz"
+    if not (build / "build.ninja").exists() or (
+            f"{folder}/fuzz_exports:" not in
+            (build / "build.ninja").read_text(errors="replace")):
+        return Count(skipped=len(_FUZZERS),
+                     note="no clang with libFuzzer (libclang-rt-14-dev)")
+    total = Count()
+    for name in _FUZZERS:
+        target = f"{folder}/fuzz_{name}"
+        if bench.run(["ninja", "-C", str(build), target]):
+            raise Failed(f"fuzz_{name} cannot be built")
+        work = bench.log.parent / f"fuzz-{name}"
+        work.mkdir(parents=True, exist_ok=True)
+        total += _one(bench, [
+            str(build / target), f"-max_total_time={_FUZZ_SECONDS}",
+            "-max_len=400", f"-artifact_prefix={work}/", str(work),
+            str(bench.places.root / folder / "corpus" / name),
+        ], f"fuzz_{name}: its input is in {work}")
+    return total
+
+
 def _repeated(bench: Bench) -> Count:
     return _judged(bench, bench.places, ["ref", "libuv"], repeat=5)
 
@@ -255,6 +283,8 @@ def stages() -> list[Stage]:
               full=True),
         Stage("resolvers", "a tree of 1,600 packages, as Node resolves it",
               _resolvers, full=True),
+        Stage("fuzzers", f"libFuzzer, {_FUZZ_SECONDS} s each", _fuzzers,
+              full=True),
         Stage("repeat", "every case five times", _repeated, full=True),
     ]
 
