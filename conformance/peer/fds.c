@@ -41,8 +41,7 @@ int fd_of(struct peer *peer, const char *name) {
 
 static void set_blocking(int fd, bool blocking) {
   int flags = fcntl(fd, F_GETFL);
-  fcntl(fd, F_SETFL,
-        blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+  fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
 
 /* ---- making -------------------------------------------------------------- */
@@ -69,7 +68,8 @@ static int connect_to(int fd, int *error) {
   socklen_t length = sizeof there;
   int made = -1;
   *error = getsockname(fd, (struct sockaddr *)&there, &length) != 0 ? errno : 0;
-  if (*error == 0) made = socket(there.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (*error == 0)
+    made = socket(there.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (made >= 0 && connect(made, (struct sockaddr *)&there, length) != 0) {
     *error = errno;
     close(made);
@@ -116,7 +116,8 @@ static void fd_open(struct peer *peer, const json_t *value) {
     fail(peer, "no kind of descriptor: ", kind);
   set_blocking(pair[0], json_is_true(json_object_get(value, "blocking")));
   name_fd(peer, text_of(value, "id"), pair[0]);
-  if (text_of(value, "far") != NULL) name_fd(peer, text_of(value, "far"), pair[1]);
+  if (text_of(value, "far") != NULL)
+    name_fd(peer, text_of(value, "far"), pair[1]);
 }
 
 static void fd_take(struct peer *peer, const json_t *value) {
@@ -164,8 +165,7 @@ static void fd_about(struct peer *peer, const json_t *value) {
   if (strcmp(what, "kind") == 0)
     record_text(peer, label, kind_of(fd));
   else if (strcmp(what, "blocking") == 0)
-    record(peer, label,
-           json_boolean((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0));
+    record(peer, label, json_boolean((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0));
   else
     fail(peer, "nothing to tell of a descriptor: ", what);
 }

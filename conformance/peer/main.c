@@ -113,8 +113,8 @@ int write_all(int fd, const char *bytes, size_t count) {
 }
 
 static void perform(struct peer *peer, const json_t *operation) {
-  const char *name = json_object_iter_key(
-      json_object_iter((json_t *)operation));
+  const char *name =
+      json_object_iter_key(json_object_iter((json_t *)operation));
   const json_t *value = name ? json_object_get(operation, name) : NULL;
   if (name == NULL) fail(peer, "an operation has one key", "");
   if (!wire_operation(peer, name, value) && !fd_operation(peer, name, value) &&

@@ -15,10 +15,10 @@
 #include <sys/types.h>
 
 enum {
-  PATIENCE_MS = 8000,  /* for anything that is waited for */
-  LIFETIME_S = 60,     /* whatever happens, no peer lives longer */
-  MAX_NAMED = 512,     /* descriptors with a name, or received */
-  MAX_SENT = 300,      /* descriptors in one message: more than are allowed */
+  PATIENCE_MS = 8000, /* for anything that is waited for */
+  LIFETIME_S = 60,    /* whatever happens, no peer lives longer */
+  MAX_NAMED = 512,    /* descriptors with a name, or received */
+  MAX_SENT = 300,     /* descriptors in one message: more than are allowed */
   MAX_CHILDREN = 8
 };
 

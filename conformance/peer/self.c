@@ -80,8 +80,8 @@ static json_t *open_descriptors(void) {
   char text[256] = "";
   for (int fd = 0, at = 0; fd < 10; fd++)
     if (fcntl(fd, F_GETFD) >= 0)
-      at += snprintf(text + at, sizeof text - (size_t)at, at ? " %d" : "%d",
-                     fd);
+      at +=
+          snprintf(text + at, sizeof text - (size_t)at, at ? " %d" : "%d", fd);
   return json_string(text);
 }
 
@@ -95,8 +95,8 @@ static json_t *arguments(void) {
   while (length > 0 && at < (size_t)length) {
     size_t word = strlen(bytes + at);
     if (at > 0) /* its own name comes first */
-      used += (size_t)snprintf(text + used, sizeof text - used, "[%s]",
-                               bytes + at);
+      used +=
+          (size_t)snprintf(text + used, sizeof text - used, "[%s]", bytes + at);
     at += word + 1;
   }
   return json_string(text);
@@ -127,8 +127,8 @@ static void about(struct peer *peer, const json_t *value) {
   } else if (strcmp(what, "channel") == 0) {
     record(peer, label, json_integer(peer->wire));
   } else if (strcmp(what, "channel-blocking") == 0) {
-    record(peer, label, json_boolean(
-                            (fcntl(peer->wire, F_GETFL) & O_NONBLOCK) == 0));
+    record(peer, label,
+           json_boolean((fcntl(peer->wire, F_GETFL) & O_NONBLOCK) == 0));
   } else if (strcmp(what, "user") == 0) {
     record(peer, label, json_integer((json_int_t)getuid()));
   } else {

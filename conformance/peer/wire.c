@@ -70,8 +70,8 @@ static void drop(struct peer *peer, size_t count) {
 static char *next_line(struct peer *peer, const char **why) {
   long deadline = now_ms() + PATIENCE_MS;
   for (;;) {
-    char *end = peer->length > 0 ? memchr(peer->bytes, '\n', peer->length)
-                                 : NULL;
+    char *end =
+        peer->length > 0 ? memchr(peer->bytes, '\n', peer->length) : NULL;
     if (end != NULL) {
       size_t length = (size_t)(end - peer->bytes);
       char *line = strndup(peer->bytes, length);
@@ -114,19 +114,35 @@ static bool agrees(json_t *message, const json_t *wanted) {
   return true;
 }
 
-static void tell_line(struct peer *peer, const json_t *value,
-                      const char *line, json_t *message) {
+static void tell_line(struct peer *peer, const json_t *value, const char *line,
+                      json_t *message) {
   const char *label = text_of(value, "log");
   if (label == NULL) return;
-  if (text_of(value, "get") == NULL && !json_is_true(json_object_get(
-                                           value, "sorted")))
+  if (text_of(value, "get") == NULL &&
+      !json_is_true(json_object_get(value, "sorted")))
     record_text(peer, label, line);
   else if (message == NULL)
     record_text(peer, label, "!not JSON");
   else
-    record(peer, label, member_at(message, text_of(value, "get") != NULL
-                                               ? text_of(value, "get")
-                                               : ""));
+    record(peer, label,
+           member_at(message, text_of(value, "get") != NULL
+                                  ? text_of(value, "get")
+                                  : ""));
+}
+
+static int send_pieces(struct peer *peer, const char *bytes, size_t length,
+                       size_t piece, const int *fds, size_t count);
+
+/* Sends the member that is asked for back, as a message. */
+static void send_back(struct peer *peer, const json_t *value, json_t *message) {
+  const char *path = text_of(value, "get");
+  json_t *member = member_at(message, path != NULL ? path : "");
+  char *text = json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
+  size_t length = strlen(text);
+  text[length] = '\n'; /* in place of the end */
+  send_pieces(peer, text, length + 1, length + 1, NULL, 0);
+  free(text);
+  json_decref(member);
 }
 
 static void wire_line(struct peer *peer, const json_t *value) {
@@ -142,6 +158,8 @@ static void wire_line(struct peer *peer, const json_t *value) {
     json_t *message = json_loads(line, JSON_DECODE_ANY, NULL);
     bool wanted = where == NULL || (message && agrees(message, where));
     if (wanted) tell_line(peer, value, line, message);
+    if (wanted && json_is_true(json_object_get(value, "back")))
+      send_back(peer, value, message);
     json_decref(message);
     free(line);
     if (wanted) return;
@@ -194,8 +212,8 @@ static void wire_eof(struct peer *peer, const char *label) {
 }
 
 static void wire_fds(struct peer *peer, const char *label) {
-  record(peer, label, json_integer((json_int_t)(peer->arrived_count -
-                                                peer->told)));
+  record(peer, label,
+         json_integer((json_int_t)(peer->arrived_count - peer->told)));
   peer->told = peer->arrived_count;
 }
 
@@ -208,8 +226,7 @@ static size_t gather(struct peer *peer, const json_t *value, int *fds) {
   for (long round = 0; round < times; round++)
     for (size_t i = 0; i < json_array_size(names); i++) {
       if (count == MAX_SENT) fail(peer, "too many fds for a message", "");
-      fds[count++] =
-          fd_of(peer, json_string_value(json_array_get(names, i)));
+      fds[count++] = fd_of(peer, json_string_value(json_array_get(names, i)));
     }
   return count;
 }
@@ -262,10 +279,10 @@ static void wire_send(struct peer *peer, const json_t *value) {
   size_t count = gather(peer, value, fds);
   char *bytes = payload(peer, value, &length);
   size_t piece = (size_t)number_of(value, "pieces-of", (long)length);
-  int error = peer->wire < 0 ? EBADF
-                             : send_pieces(peer, bytes, length,
-                                           piece > 0 ? piece : length, fds,
-                                           count);
+  int error = peer->wire < 0
+                  ? EBADF
+                  : send_pieces(peer, bytes, length, piece > 0 ? piece : length,
+                                fds, count);
   if (text_of(value, "log") != NULL)
     record_text(peer, text_of(value, "log"), error ? error_name(error) : "ok");
   free(bytes);

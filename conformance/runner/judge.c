@@ -375,7 +375,8 @@ void pl_outcome_free(struct pl_outcome *outcome) {
 
 enum pl_progress pl_judge_open(struct pl_judge *judge,
                                const struct pl_session_plan *plan) {
-  *judge = (struct pl_judge){.repeat = 1, .peer = pl_path_beside("peer/plumb-peer")};
+  *judge =
+      (struct pl_judge){.repeat = 1, .peer = pl_path_beside("peer/plumb-peer")};
   char *error = NULL;
   if (pl_scratch_open(&judge->scratch, &error) == 0)
     return pl_adapter_open(&judge->adapter, plan);

@@ -53,7 +53,8 @@ static const char help[] =
     "proves nothing or could not be made, 130 interrupted\n"
     "\n"
     "  conform --corpus corpus.jsonl --adapter 'node adapter.cjs'\n"
-    "  conform --corpus corpus.jsonl --provider libx.so --select loop/timeouts\n"
+    "  conform --corpus corpus.jsonl --provider libx.so --select "
+    "loop/timeouts\n"
     "  conform --smoke --adapter ./my-adapter\n";
 
 const char *pl_options_help(void) {
@@ -224,7 +225,8 @@ char *pl_path_beside(const char *place) {
 
 static char **provider_command(const struct parts *parts) {
   char **words = pl_mem_alloc(3 * sizeof(char *));
-  words[0] = parts->host != NULL ? pl_mem_copy(parts->host) : pl_path_beside("host/plumb-host");
+  words[0] = parts->host != NULL ? pl_mem_copy(parts->host)
+                                 : pl_path_beside("host/plumb-host");
   words[1] = pl_mem_copy(parts->provider);
   return words;
 }

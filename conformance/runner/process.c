@@ -135,8 +135,7 @@ static void give_line_room(uv_handle_t *handle, size_t hint, uv_buf_t *buf) {
 
 static void on_out(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
   struct pl_process *process = stream->data;
-  if (count > 0 && process->tracing &&
-      stream == (uv_stream_t *)&process->out) {
+  if (count > 0 && process->tracing && stream == (uv_stream_t *)&process->out) {
     pl_tail_add(&process->log, buf->base, (size_t)count);
   } else if (count > 0) {
     process->received += (size_t)count;
@@ -235,8 +234,8 @@ int pl_process_trace(struct pl_process *process, const char *path) {
   int error = uv_pipe_open(&process->trace, fd);
   if (error != 0) close(fd);
   if (error == 0)
-    error = uv_read_start((uv_stream_t *)&process->trace, give_out_room,
-                          on_out);
+    error =
+        uv_read_start((uv_stream_t *)&process->trace, give_out_room, on_out);
   return error;
 }
 

@@ -433,9 +433,8 @@ static char *lay_out(struct pl_session *session, const char *trace,
                      const struct pl_text *message) {
   char *path = pl_mem_format("%s.json", trace);
   FILE *file = fopen(path, "wxe");
-  bool good = file != NULL &&
-              fwrite(message->bytes, 1, message->length, file) ==
-                  message->length;
+  bool good = file != NULL && fwrite(message->bytes, 1, message->length,
+                                     file) == message->length;
   if (file != NULL && fclose(file) != 0) good = false;
   free(path);
   if (!good) return pl_mem_copy("cannot write the request's file");
@@ -453,7 +452,8 @@ void pl_session_run(struct pl_session *session, struct pl_request *request,
   uint64_t deadline = deadline_after(timeout_ms);
   pl_message_run(request, &message);
   char *error = NULL;
-  if (request->trace != NULL) error = lay_out(session, request->trace, &message);
+  if (request->trace != NULL)
+    error = lay_out(session, request->trace, &message);
   if (error == NULL) error = tell(session, &message);
   pl_text_free(&message);
   if (error != NULL) {

@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <linux/close_range.h>
+
 static void close_all(const int *fds, size_t count) {
   for (size_t i = 0; i < count; i++)
     if (fds[i] >= 0) close(fds[i]);
@@ -61,6 +63,9 @@ static int become(char **argv, char **env, const int theirs[3], pid_t parent) {
   if (getppid() != parent) _exit(127); /* it ended before we asked */
   if (place(theirs) != 0) return errno;
   reset_signals();
+  /* What this process was started with besides is none of the adapter's; a
+   * kernel that does not know the call leaves it as it was. */
+  close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   if (env != NULL) environ = env;
   execvp(argv[0], argv);
   return errno;

@@ -157,7 +157,8 @@ function findTraits() {
   const found = Object.assign(
     name === 'bun' ? {'immediates-before-timers': true}
       : name === 'deno' ? {'timer-lists': true} : nodeTraits(),
-    MODULES.traits, HEAP.traits, BUFFERS.traits);
+    MODULES.traits, HEAP.traits, BUFFERS.traits,
+    ipc.traits(IMPLEMENTATION, atLeast));
   return Object.keys(found).filter((trait) => found[trait]);
 }
 

@@ -264,7 +264,7 @@ function operations({check, idOf}) {
           result = found.handle.send(...given);
         } catch (error) {
           if (log === undefined) throw error;
-          result = `!${error.code || error.name}`;
+          result = `!${child.codeOf(error)}`;
         }
         if (log !== undefined) run.record([log, describe(result)]);
       },
@@ -433,4 +433,15 @@ function abilities({name, version}, atLeast) {
   };
 }
 
-module.exports = {abilities, message, address, operations};
+// Its legitimate variants in these areas.
+function traits({name, version}, atLeast) {
+  const since = (want) => name !== 'node' || atLeast(version, want);
+  return {
+    'spawn-event': since('15.1.0'),
+    'spawn-timeout': since('15.13.0'),
+    'messages-are-kept': since('13.0.0'),
+    'v8-clone': name === 'node',
+  };
+}
+
+module.exports = {abilities, traits, message, address, operations};

@@ -44,7 +44,7 @@ function attempt(run, log, work) {
     result = work();
   } catch (error) {
     if (log === undefined) throw error;
-    run.record([log, `!${error.code || error.name}`]);
+    run.record([log, `!${codeOf(error)}`]);
     return null;
   }
   if (log !== undefined) run.record([log, 'ok']);
@@ -53,8 +53,9 @@ function attempt(run, log, work) {
 
 const status = (code, signal) => code === null || code === undefined
   ? signal : code;
-const codeOf = (error) => error.code === undefined || error.code === null
-  ? error.name : error.code;
+// An error's code, of a DOMException its name.
+const codeOf = (error) => error.code === undefined || error.code === null ||
+  error.name === 'DataCloneError' ? error.name : error.code;
 
 // What listeners of a child are given: [event, (given...) -> [result, given]].
 const CHILD_EVENTS = {
