@@ -210,6 +210,26 @@ def _rate(spec: str, runs: int) -> Callable[[Places], tuple[float, str]]:
     return work
 
 
+def _shim(places: Places) -> tuple[float, str]:
+    """One step through the shim less the same in google-benchmark's loop."""
+    done = subprocess.run(
+        [str(places.built("bench/shim-overhead")),
+         "--benchmark_min_time=0.02", "--benchmark_repetitions=15",
+         "--benchmark_enable_random_interleaving=true",
+         "--benchmark_format=json"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise RunError("shim-overhead failed", place="bench/shim-overhead")
+    best: dict[str, float] = {}
+    for entry in json.loads(done.stdout)["benchmarks"]:
+        if entry["run_type"] == "iteration":
+            who = entry["name"].rpartition(":")[2]
+            best[who] = min(best.get(who, 1e9), entry["cpu_time"])
+    return (best["shim"] - best["native"],
+            f"a step of {best['native']:.2f} ns in C++, "
+            f"{best['shim']:.2f} ns in C through the shim, best of 15")
+
+
 def _cli(places: Places, *words: str) -> float:
     """Seconds that the launcher takes for a command."""
     begun = time.monotonic()
@@ -275,6 +295,8 @@ FIGURES = (
            lambda v: v < 150, "µs"),
     Figure("judge's memory growth over 10,000 runs", "< 1,024 KiB", _memory,
            lambda v: v < 1024, "KiB"),
+    Figure("the shim's overhead per iteration", "< 1 ns", _shim,
+           lambda v: v < 1, "ns"),
     Figure("Node adapter", "≥ 400 cases/s", _rate("node", 4_000),
            lambda v: v >= 400, "cases/s"),
     Figure("C host, reference", "≥ 3,000 cases/s", _rate("ref", 10_000),
