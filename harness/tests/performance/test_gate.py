@@ -425,13 +425,18 @@ def test_more_than_one_per_cent_of_instructions_is_a_regression() -> None:
     found = count_instructions(_counter({
         ("base", "a"): [1000], ("here", "a"): [1010],
         ("base", "b"): [1000], ("here", "b"): [1011],
-        ("base", "c"): [1000, 1001], ("here", "c"): [1100],
+        ("base", "c"): [1000, 1050], ("here", "c"): [1100],
         ("base", "d"): [1000], ("here", "d"): [None],
-    }), Path("base"), Path("here"), list("abcd"), quiet(""))
-    assert [one.regressed for one in found] == [False, True, False, False]
+        ("base", "e"): [1000, 1004], ("here", "e"): [1013, 1012],
+        ("base", "f"): [1000, 1001], ("here", "f"): [1100, 1099],
+        ("base", "g"): [1000], ("here", "g"): [900],
+    }), Path("base"), Path("here"), list("abcdefg"), quiet(""))
+    assert [one.regressed for one in found] == [
+        False, True, False, False, False, True, False]
     assert [one.problem for one in found] == [
         None, None, "varies from run to run",
-        "what is here cannot be counted"]
+        "what is here cannot be counted", None, None, None]
+    assert (found[5].before, found[5].after) == (1001, 1099)
     assert gate_status(gate(instructions=found), False) == 3
 
 
