@@ -28,6 +28,7 @@ Examples:
   plumbline bench --provider ./libmine.so  yours beside them
   plumbline bench --ratios                 what the reference is to reach
   plumbline bench --ratios --filter pool --rounds 9
+  plumbline bench --io-models              five ways to wait for descriptors
   plumbline bench --suite                  the suite's own figures
 """
 
@@ -51,6 +52,8 @@ _QUICK_BUDGET = 40.0  # seconds after which --quick begins no round
               help="The reference against its peers, in rounds, with targets.")
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N",
               help="Processes per implementation (default: 5).")
+@click.option("--io-models", "models", is_flag=True,
+              help="The five I/O models, for 1 to 10,000 descriptors.")
 @click.option("--suite", is_flag=True,
               help="Measure the suite itself and print its targets.")
 @click.option("--history/--no-history", "keep", default=None,
@@ -66,6 +69,7 @@ def command(
     adapters: tuple[str, ...],
     ratios: bool,
     rounds: int | None,
+    models: bool,
     suite: bool,
     keep: bool | None,
     out: Path | None,
@@ -80,8 +84,9 @@ def command(
     noisy it was.
 
     With --ratios, what bench/targets.yaml lists is measured in interleaved
-    rounds and held against its targets. With --suite, the suite measures
-    itself: what the judge costs per case, how many cases a second the
+    rounds and held against its targets. With --io-models, the programs of
+    ref/apps/io-models do the same work in five ways; `plumbline report
+    --performance` draws them. With --suite, the suite measures itself: what the judge costs per case, how many cases a second the
     adapters do, how long a run and a rebuild take.
     """
     from plumbline.places import find_places
@@ -92,6 +97,10 @@ def command(
         if implementations or pattern or own or min_time or ratios or quick:
             raise UsageError("--suite stands alone")
         return _suite(places)
+    if models:
+        if implementations or pattern or own or min_time or ratios or rounds:
+            raise UsageError("--io-models goes with --quick and --out only")
+        return _io_models(places, quick, out or places.out / "bench")
     if ratios:
         if implementations or own or quick:
             raise UsageError("--ratios measures what bench/targets.yaml names")
@@ -251,6 +260,19 @@ def _write(
     write_document(file, series, context,
                    watch.end(spread(done.rounds, libraries)), words,
                    done.problems)
+
+
+def _io_models(places: Places, quick: bool, out: Path) -> int:
+    from plumbline.benchmarks import bench_table
+    from plumbline.io_models import measure_io_models
+    from plumbline.terminal import output, remarks
+
+    with remarks().status("measuring the I/O models, for a minute"):
+        document = measure_io_models(places, quick, out)
+    output().print(bench_table(document))
+    click.echo(f"results: {places.short(document.path)}")
+    click.echo("pictures: plumbline report --performance")
+    return 0
 
 
 def _ratios(

@@ -28,7 +28,7 @@ enum figure {
 
 static const char *const figure_names[IO_FIGURES] = {
     "wall_ns_per_message",     "cpu_ns_per_message",
-    "syscalls_per_message",    "switches_per_message",
+    "syscalls",                "switches_per_message",
     "memory_bytes_per_fd",     "address_space_bytes_per_fd",
     "kernel_memory_bytes_per_fd"};
 
@@ -190,11 +190,13 @@ static const char *load_name(const struct cell *cell) {
   return cell->plan.load == IO_BUSY ? "busy" : "sparse";
 }
 
+// As google-benchmark does it; a message is an iteration, a model stands where
+// an implementation does, and times and figures are medians of the rounds.
 static void print_json(struct bench *b, const struct cell *cell) {
-  fprintf(b->to, "%s{\"name\":\"io_models/%s/%s/n:%u\",\"run_type\":"
-          "\"aggregate\",\"aggregate_name\":\"median\",",
-          b->first ? "" : ",\n", load_name(cell), cell->plan.model->name,
-          cell->plan.n);
+  fprintf(b->to, "%s{\"name\":\"io-models/messages/%s/n:%u/impl:%s\","
+          "\"run_type\":\"iteration\",",
+          b->first ? "" : ",\n", load_name(cell), cell->plan.n,
+          cell->plan.model->name);
   fprintf(b->to, "\"model\":\"%s\",\"load\":\"%s\",\"n\":%u,",
           cell->plan.model->name, load_name(cell), cell->plan.n);
   b->first = false;

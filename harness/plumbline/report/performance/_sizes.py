@@ -51,8 +51,16 @@ def throughputs(documents: Sequence[Document], command: str) -> list[Figure]:
         if max(len(points) for points in table.values()) > 1:
             area = "/".join(family[0].split("/")[:2])
             areas.setdefault(area, {})[family] = table
-    return [_area(area, found, command)
+    return [_area(area, found, _command(documents, area) or command)
             for area, found in sorted(areas.items())]
+
+
+def _command(documents: Sequence[Document], area: str) -> str:
+    """What measured an area last."""
+    return next(
+        (d.command for d in reversed(documents)
+         if d.command and any(s.name.startswith(area + "/")
+                              for s in d.series.values())), "")
 
 
 def _area(area: str, families: Families, command: str) -> Figure:

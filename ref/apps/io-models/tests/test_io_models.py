@@ -376,12 +376,16 @@ def test_the_benchmark_measures_all_five_side_by_side() -> None:
     digests: dict[tuple[str, int], set[str]] = {}
     for entry in entries:
         assert entry["real_time"] > 0 and entry["cpu_time"] > 0
-        assert entry["syscalls_per_message"] > 0
+        assert entry["syscalls"] > 0
+        assert entry["name"] == (
+            f"io-models/messages/{entry['load']}/n:{entry['n']}"
+            f"/impl:{entry['model']}"
+        )
         key = (entry["load"], entry["n"])
         digests.setdefault(key, set()).add(entry["digest"])
     assert all(len(found) == 1 for found in digests.values())
     calls = {
-        e["model"]: e["syscalls_per_message"]
+        e["model"]: e["syscalls"]
         for e in entries
         if (e["load"], e["n"]) == ("sparse", 100)
     }
