@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stage.c: a heap to measure, its pauses, the trees that are planted in it.
+ *
+ * Invariant: memory that runs out ends the program; no figure is printed of
+ * work that was not done.
+ */
+#include "figures.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t stage_clock(void *self) {
+  (void)self;
+  return now_ns();
+}
+
+void *must(void *block) {
+  if (block != NULL) return block;
+  fputs("heap-bench: out of memory\n", stderr);
+  exit(1);
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+double median(double *values, size_t count) {
+  qsort(values, count, sizeof *values, by_value);
+  return values[count / 2];
+}
+
+void figure(const char *name, double value, const char *unit) {
+  printf("%s %.3f %s\n", name, value, unit);
+  fflush(stdout);
+}
+
+static void on_event(void *arg, const struct pl_gc_event *event) {
+  struct pauses *pauses = arg;
+  pauses->last = *event;
+  pauses->count[event->kind]++;
+  pauses->sum[event->kind] += event->pause_ns;
+  if (event->pause_ns > pauses->worst[event->kind])
+    pauses->worst[event->kind] = event->pause_ns;
+}
+
+void stage_begin(struct stage *stage, size_t semi,
+                 const struct pl_heap_config *more) {
+  const struct pl_heap_type node = {.name = "node", .slots = 3};
+  struct pl_heap_config config = {0};
+  if (more != NULL) config = *more;
+  config.semi_initial = config.semi_max = semi;
+  config.clock.now_ns = stage_clock;
+  config.arg = &stage->pauses;
+  config.on_event = on_event;
+  *stage = (struct stage){0};
+  if (pl_heap_create(&config, &stage->heap) != 0 ||
+      pl_heap_type_add(stage->heap, &node, &stage->node) != 0)
+    must(NULL);
+}
+
+void stage_end(struct stage *stage) {
+  pl_heap_destroy(stage->heap);
+}
+
+void forget(struct stage *stage) {
+  stage->pauses = (struct pauses){0};
+}
+
+static inline struct node *new_node(struct stage *stage) {
+  return must(
+      pl_heap_allocate(stage->heap, stage->node, sizeof(struct node)));
+}
+
+void populate(struct stage *stage, int depth, void **handle) {
+  if (depth == 0) return;
+  struct pl_heap *heap = stage->heap;
+  struct pl_scope scope;
+  pl_scope_open(heap, &scope);
+  for (int side = 0; side < 2; side++) {
+    struct node *child = new_node(stage);
+    struct node *parent = *handle;
+    pl_heap_write(heap, parent, side ? &parent->right : &parent->left, child);
+  }
+  void **child = must(pl_handle(heap, ((struct node *)*handle)->left));
+  populate(stage, depth - 1, child);
+  *child = ((struct node *)*handle)->right;
+  populate(stage, depth - 1, child);
+  pl_scope_close(heap, &scope);
+}
+
+struct node *make(struct stage *stage, int depth) {
+  if (depth == 0) return new_node(stage);
+  struct pl_heap *heap = stage->heap;
+  struct pl_scope scope;
+  pl_scope_open(heap, &scope);
+  void **left = must(pl_handle(heap, make(stage, depth - 1)));
+  void **right = must(pl_handle(heap, make(stage, depth - 1)));
+  struct node *node = new_node(stage);
+  node->left = *left;
+  node->right = *right;
+  pl_scope_close(heap, &scope);
+  return node;
+}
