@@ -52,7 +52,7 @@ static void remember_young(struct pl__heap *heap, pl__word *copy) {
     if (!pl__is_reference(*slot)) continue;
     uint64_t header = pl__heap_header(*slot);
     if ((header & PL__HEAP_HEADER) && !(header & PL__HEAP_OLD))
-      pl__remember(heap, page, slot);
+      pl__heap_remember(heap, page, slot);
   });
 }
 

@@ -288,7 +288,8 @@ void pl__page_pool_free(struct pl__heap *heap);
 /* One page more in the pool. Whether there was memory. */
 bool pl__page_pool_fill(struct pl__heap *heap);
 void pl__page_move(struct pl__page *page, struct pl__space *to);
-void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot);
+void pl__heap_remember(struct pl__heap *heap, struct pl__page *page,
+                       void *slot);
 /* Forgets the slots of [from, to). */
 void pl__forget(struct pl__page *page, uintptr_t from, uintptr_t to);
 

@@ -161,7 +161,8 @@ void pl__page_move(struct pl__page *page, struct pl__space *to) {
 /* ---------------------------------------------------------------------- */
 /* The remembered set                                                     */
 
-void pl__remember(struct pl__heap *heap, struct pl__page *page, void *slot) {
+void pl__heap_remember(struct pl__heap *heap, struct pl__page *page,
+                       void *slot) {
   size_t bit = ((uintptr_t)slot - (uintptr_t)page) / 8;
   page->remembered[bit / 64] |= UINT64_C(1) << bit % 64;
   if (page->dirty) return;
@@ -191,5 +192,5 @@ void pl__forget(struct pl__page *page, uintptr_t from, uintptr_t to) {
 void pl__heap_write_slow(struct pl_heap *head, void *object, void **slot) {
   struct pl__heap *heap = pl__heap(head);
   if (pl_heap_is_old(*slot)) pl__shade(heap, *slot);
-  else pl__remember(heap, pl__page_of(object), slot);
+  else pl__heap_remember(heap, pl__page_of(object), slot);
 }

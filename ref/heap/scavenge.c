@@ -202,7 +202,7 @@ static void scan_promoted(struct pl__heap *heap, pl__word *object) {
   struct pl__page *page = pl__page_of(object);
   PL__EACH_SLOT(heap, object, object[-1], slot, {
     visit(heap, slot);
-    if (refers_to_young(heap, *slot)) pl__remember(heap, page, slot);
+    if (refers_to_young(heap, *slot)) pl__heap_remember(heap, page, slot);
     else if (heap->head.marking) shade(heap, *slot);
   });
 }
@@ -275,7 +275,7 @@ static inline void scan_old_slot(struct pl__heap *heap, struct cheney *c,
   scan_slot(heap, c, slot);
   uintptr_t value = (uintptr_t)*slot;
   if (value - c->to < c->end - c->to && !(value & 1))
-    pl__remember(heap, page, slot);
+    pl__heap_remember(heap, page, slot);
   else if (__builtin_expect(heap->head.marking, 0))
     shade(heap, *slot);
 }
