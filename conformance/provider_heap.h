@@ -148,24 +148,28 @@ struct pl_heap_table {
   void (*table_delete)(void *heap, void *table, void *key);
   size_t (*table_count)(void *heap, const void *table);
 
-  /* -- memory outside, limits ------------------------------------------------*/
+  /* -- memory outside, limits
+   * ------------------------------------------------*/
 
   /* So many bytes outside live as long as the object. */
   int (*outside)(void *heap, void *of, size_t bytes);
   void (*adjust)(void *heap, ptrdiff_t bytes);
   int (*set_limit)(void *heap, size_t bytes);
 
-  /* -- snapshots -------------------------------------------------------------*/
+  /* -- snapshots
+   * -------------------------------------------------------------*/
 
   /* Writes a .heapsnapshot piece by piece; write() returns 0 or an error, with
    * which it ends. */
-  int (*snapshot)(void *heap, int (*write)(void *self, const void *bytes,
-                                           size_t length), void *self);
+  int (*snapshot)(void *heap,
+                  int (*write)(void *self, const void *bytes, size_t length),
+                  void *self);
   /* The retained size of the objects of a name, from such a text. */
   int (*retained)(const void *snapshot, size_t length, const char *name,
                   uint64_t *bytes);
 
-  /* -- leak events: the rules of memwatch -------------------------------------*/
+  /* -- leak events: the rules of memwatch
+   * -------------------------------------*/
 
   size_t (*leak_size)(void);
   /* exact: without memwatch's unsigned subtraction. */

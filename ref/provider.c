@@ -8,6 +8,7 @@
 #include "plumb/loop.h"
 #include "plumb/virtual.h"
 #include "provider.h"
+#include "provider_heap_internal.h"
 #include "provider_modules.h"
 
 static const size_t sizes[PL_KIND_COUNT] = {
@@ -331,7 +332,8 @@ static const struct pl_loop_table loop_table = {
 };
 
 static const char *const traits[] = {"timers-after-poll", "timer-lists",
-                                     "zero-timer-next-iteration", NULL};
+                                     "zero-timer-next-iteration",
+                                     "full-promotes", "pools-lists", NULL};
 
 static const struct pl_provider provider = {
     .abi = PL_PROVIDER_ABI,
@@ -343,6 +345,8 @@ static const struct pl_provider provider = {
     .traits = traits,
     .loop = &loop_table,
     .modules = &provider_modules_table,
+    .heap = &ref_heap_table,
+    .buffer = &ref_buffer_table,
 };
 
 __attribute__((visibility("default"))) const struct pl_provider *

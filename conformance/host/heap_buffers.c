@@ -22,10 +22,10 @@ static bool facts_of(struct heap_run *run, json_t *args, const char *key,
 /* Makes the thing of what an operation made, or tells its error. */
 static struct thing *settle(struct heap_run *run, json_t *args,
                             enum thing_kind kind, int err, void *root) {
-  const char *error = err == -ERANGE || err == -EINVAL
-                          ? (err == -ERANGE ? "!ERR_OUT_OF_RANGE"
-                                            : "!TypeError")
-                          : "!ERR_MEMORY_ALLOCATION_FAILED";
+  const char *error =
+      err == -ERANGE || err == -EINVAL
+          ? (err == -ERANGE ? "!ERR_OUT_OF_RANGE" : "!TypeError")
+          : "!ERR_MEMORY_ALLOCATION_FAILED";
   struct thing *thing = NULL;
   if (err == 0 && json_object_get(args, "id"))
     thing = heap_thing(run, args, kind, root);
@@ -89,9 +89,10 @@ static unsigned char *content_of(json_t *args, size_t *length) {
   if (!bytes) return NULL;
   size_t i;
   json_t *number;
-  json_array_foreach(list, i, number)
-    bytes[i] = (unsigned char)(json_integer_value(number) & 255);
-  for (i = 0; !list && i < times; i++) memcpy(bytes + i * size, text, size);
+  json_array_foreach(list, i, number) bytes[i] =
+      (unsigned char)(json_integer_value(number) & 255);
+  for (i = 0; !list && i < times; i++)
+    memcpy(bytes + i * size, text, size);
   return bytes;
 }
 
@@ -105,8 +106,7 @@ static void op_from(struct heap_run *run, json_t *args) {
   } else {
     size_t length;
     unsigned char *bytes = content_of(args, &length);
-    err = bytes ? run->buffers->from(run->heap, bytes, length, &root)
-                : -ENOMEM;
+    err = bytes ? run->buffers->from(run->heap, bytes, length, &root) : -ENOMEM;
     free(bytes);
   }
   settle(run, args, THING_BUFFER, err, root);
@@ -167,8 +167,7 @@ static void op_slice(struct heap_run *run, json_t *args) {
 static void op_concat(struct heap_run *run, json_t *args) {
   struct pl_buffer_facts one, two = {0};
   if (!facts_of(run, args, "of", &one)) return;
-  if (json_object_get(args, "and") && !facts_of(run, args, "and", &two))
-    return;
+  if (json_object_get(args, "and") && !facts_of(run, args, "and", &two)) return;
   size_t both = one.length + two.length;
   size_t length = heap_size(args, "length", both);
   unsigned char *bytes = calloc(1, (both > length ? both : length) + 1);
@@ -248,12 +247,13 @@ static void op_show(struct heap_run *run, json_t *args) {
     heap_tell_size(run, args, (long long)facts.store_length);
   } else if (strcmp(what, "zero") == 0) {
     bool zero = true;
-    for (size_t i = 0; i < facts.length; i++) zero &= facts.bytes[i] == 0;
+    for (size_t i = 0; i < facts.length; i++)
+      zero &= facts.bytes[i] == 0;
     heap_tell_bool(run, args, zero);
   } else {
-    heap_tell_bool(run, args,
-                   (strcmp(what, "pooled") == 0 ? facts.pooled
-                                                : facts.detached) != 0);
+    heap_tell_bool(
+        run, args,
+        (strcmp(what, "pooled") == 0 ? facts.pooled : facts.detached) != 0);
   }
 }
 

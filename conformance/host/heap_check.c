@@ -26,9 +26,8 @@ void heap_tables_take(struct heap_tables *tables,
       reaches(provider, offsetof(struct pl_provider, heap)) ? provider->heap
                                                             : NULL;
   const struct pl_buffer_table *buffer =
-      reaches(provider, offsetof(struct pl_provider, buffer))
-          ? provider->buffer
-          : NULL;
+      reaches(provider, offsetof(struct pl_provider, buffer)) ? provider->buffer
+                                                              : NULL;
   if (heap)
     memcpy(&tables->heap, heap,
            heap->size < sizeof *heap ? heap->size : sizeof *heap);
@@ -249,7 +248,8 @@ struct member {
 
 /* Reads the member at `at`; what follows it, or NULL behind the last. */
 static const char *next_member(const char *at, struct member *member) {
-  while (*at == ' ') at++;
+  while (*at == ' ')
+    at++;
   if (!*at) return NULL;
   size_t length = strcspn(at, " ");
   const char *colon = memchr(at, ':', length);
@@ -291,8 +291,7 @@ static void check_member(struct checker *checker, json_t *args,
   }
   if (strcmp(name, "id") == 0) {
     if (json_is_string(value))
-      json_object_set_new(checker->made, json_string_value(value),
-                          json_true());
+      json_object_set_new(checker->made, json_string_value(value), json_true());
     else
       malformed(checker, inner, "an id is a text");
   } else if (member->type_length == 1 && *member->type == 'r') {
@@ -358,9 +357,9 @@ static void check_operation(struct checker *checker, json_t *operation,
   const struct heap_operation *row = heap_operation_find(name);
   char what[160];
   snprintf(what, sizeof what, "operation `%.100s`", name);
-  if (!row || (row->capability >= 0 &&
-               !heap_offers(checker->tables,
-                            (enum heap_capability)row->capability))) {
+  if (!row ||
+      (row->capability >= 0 &&
+       !heap_offers(checker->tables, (enum heap_capability)row->capability))) {
     note(checker, HEAP_UNSUPPORTED, place, what);
     return;
   }

@@ -96,9 +96,8 @@ static void op_events(struct heap_run *run, json_t *args) {
 /* -- limits ---------------------------------------------------------------- */
 
 static void op_exhaust(struct heap_run *run, json_t *args) {
-  struct pl_shape shape = {.name = "Plumb",
-                           .slots = 1,
-                           .bytes = heap_size(args, "bytes", 16) - 8};
+  struct pl_shape shape = {
+      .name = "Plumb", .slots = 1, .bytes = heap_size(args, "bytes", 16) - 8};
   void *last = NULL;
   int err = 0;
   for (size_t i = heap_size(args, "most", 1); i-- > 0 && err == 0;) {
@@ -151,9 +150,9 @@ static void op_collection(struct heap_run *run, json_t *args) {
   struct thing *thing = heap_named(run, args, "of");
   if (!thing) return;
   bool full = strcmp(heap_text(args, "kind", ""), "full") == 0;
-  int events = run->table->leak_collection(
-      thing->detector, full, heap_size(args, "used", 0),
-      heap_size(args, "at", 0));
+  int events = run->table->leak_collection(thing->detector, full,
+                                           heap_size(args, "used", 0),
+                                           heap_size(args, "at", 0));
   if (events & 2) announce(run, thing, "leak");
   if (events & 1) announce(run, thing, "stats");
 }
@@ -196,7 +195,7 @@ const struct heap_operation heap_figure_operations[] = {
     {"heap.near-limit", HEAP_LIMIT, "raise:n times:n? callback:c",
      op_near_limit},
     {"leak.detector", HEAP_LEAK, "id:x unsigned:b? callback:c", op_detector},
-    {"leak.collection", HEAP_LEAK,
-     "of:r kind:full|incremental used:n at:n?", op_collection},
+    {"leak.collection", HEAP_LEAK, "of:r kind:full|incremental used:n at:n?",
+     op_collection},
     {"leak.show", HEAP_LEAK, "of:r what:s log:s", op_show},
     {0}};

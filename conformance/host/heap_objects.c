@@ -150,7 +150,8 @@ static void *graph_tree(struct heap_run *run, size_t count) {
     if (n > 0 && all[n])
       run->table->link(run->heap, all[(n - 1) / 2], n % 2 ? 0 : 1, all[n]);
   }
-  for (size_t n = 1; n < count; n++) drop(run, all[n]);
+  for (size_t n = 1; n < count; n++)
+    drop(run, all[n]);
   void *root = all[0];
   free(all);
   return root;
@@ -159,12 +160,11 @@ static void *graph_tree(struct heap_run *run, size_t count) {
 static void op_graph(struct heap_run *run, json_t *args) {
   const char *shape = heap_text(args, "shape", "");
   size_t count = heap_size(args, "count", 1);
-  void *root = strcmp(shape, "tree") == 0    ? graph_tree(run, count)
-               : strcmp(shape, "array") == 0 ? graph_array(run, count)
-                                             : graph_line(
-                                                   run, count,
-                                                   strcmp(shape, "chain") == 0,
-                                                   strcmp(shape, "ring") == 0);
+  void *root = strcmp(shape, "tree") == 0 ? graph_tree(run, count)
+               : strcmp(shape, "array") == 0
+                   ? graph_array(run, count)
+                   : graph_line(run, count, strcmp(shape, "chain") == 0,
+                                strcmp(shape, "ring") == 0);
   if (!root) return;
   struct thing *thing = heap_thing(run, args, THING_GRAPH, root);
   if (!thing) return;
@@ -237,7 +237,8 @@ static long long walk_tree(struct heap_run *run, const struct thing *graph) {
   long long right = 0;
   for (size_t n = 0; n < graph->count && !run->failed; n++) {
     size_t path[64], depth = 0;
-    for (size_t at = n; at > 0; at = (at - 1) / 2) path[depth++] = at;
+    for (size_t at = n; at > 0; at = (at - 1) / 2)
+      path[depth++] = at;
     void *object = graph->root;
     while (depth > 0 && object) {
       void *child = held(run, object, path[--depth] % 2 ? 0 : 1);
@@ -253,10 +254,9 @@ static long long walk_tree(struct heap_run *run, const struct thing *graph) {
 static void op_walk(struct heap_run *run, json_t *args) {
   struct thing *graph = heap_named(run, args, "of");
   if (!graph || !heap_root(run, args, "of")) return;
-  long long right = strcmp(graph->shape, "array") == 0 ? walk_array(run, graph)
-                    : strcmp(graph->shape, "tree") == 0
-                        ? walk_tree(run, graph)
-                        : walk_line(run, graph);
+  long long right = strcmp(graph->shape, "array") == 0  ? walk_array(run, graph)
+                    : strcmp(graph->shape, "tree") == 0 ? walk_tree(run, graph)
+                                                        : walk_line(run, graph);
   heap_tell_size(run, args, right);
 }
 
@@ -275,7 +275,7 @@ static void op_frame(struct heap_run *run, json_t *args) {
   run->table->leave(run->heap, frame);
 }
 
-/* -- collections ------------------------------------------------------------*/
+/* -- collections ----------------------------------------------------------- */
 
 /* A piece of garbage that the collection has to find; NULL: no memory. */
 static void *canary(struct heap_run *run) {
@@ -329,8 +329,7 @@ static void op_alive(struct heap_run *run, json_t *args) {
   if (!thing->watch)
     heap_fail(run, "`%s` is no object", heap_text(args, "of", ""));
   else
-    heap_tell_bool(run, args,
-                   run->table->alive(run->heap, thing->watch) != 0);
+    heap_tell_bool(run, args, run->table->alive(run->heap, thing->watch) != 0);
 }
 
 static bool look(struct heap_run *run, json_t *args, struct pl_where *where) {
@@ -374,8 +373,8 @@ const struct heap_operation heap_object_operations[] = {
     {"heap.drop", -1, "", op_drop},
     {"heap.same", HEAP_OBJECT, "of:r as:r log:s", op_same},
     {"heap.garbage", HEAP_OBJECT, "count:n slots:n? bytes:n?", op_garbage},
-    {"heap.graph", HEAP_OBJECT,
-     "id:x shape:list|ring|tree|array|chain count:n", op_graph},
+    {"heap.graph", HEAP_OBJECT, "id:x shape:list|ring|tree|array|chain count:n",
+     op_graph},
     {"heap.scatter", HEAP_OBJECT, "in:r writes:n", op_scatter},
     {"heap.walk", HEAP_OBJECT, "of:r log:s", op_walk},
     {"heap.frame", HEAP_FRAME, "holds:r then:t", op_frame},

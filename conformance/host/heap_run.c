@@ -26,8 +26,7 @@ void heap_fail(struct heap_run *run, const char *format, ...) {
 
 size_t heap_size(json_t *args, const char *key, size_t otherwise) {
   json_t *value = json_object_get(args, key);
-  return json_is_integer(value) ? (size_t)json_integer_value(value)
-                                : otherwise;
+  return json_is_integer(value) ? (size_t)json_integer_value(value) : otherwise;
 }
 
 const char *heap_text(json_t *args, const char *key, const char *otherwise) {
@@ -39,8 +38,8 @@ const char *heap_text(json_t *args, const char *key, const char *otherwise) {
 
 static void record_text(struct heap_run *run, const char *text) {
   int err = trace_event(run->trace, text, strlen(text), NULL, 0);
-  if (err != 0) heap_fail(run, "the event cannot be recorded: %s",
-                          strerror(-err));
+  if (err != 0)
+    heap_fail(run, "the event cannot be recorded: %s", strerror(-err));
 }
 
 static void record(struct heap_run *run, json_t *event) {
@@ -182,13 +181,12 @@ static void collected(void *self, const struct pl_collected *event) {
     run->told = more;
     run->told_room = room;
   }
-  run->told[run->told_count++] = (struct told){
-      .kind = event->kind,
-      .reason = event->reason,
-      .number = event->number,
-      .clock = event->clock,
-      .freed = event->freed,
-      .promoted = event->promoted};
+  run->told[run->told_count++] = (struct told){.kind = event->kind,
+                                               .reason = event->reason,
+                                               .number = event->number,
+                                               .clock = event->clock,
+                                               .freed = event->freed,
+                                               .promoted = event->promoted};
 }
 
 /* The callback itself may not use the heap: its body runs afterwards. */
@@ -207,9 +205,8 @@ static json_t *told_value(const struct told *told, const char *show) {
   if (strcmp(show, "number") == 0)
     return json_integer((json_int_t)told->number);
   if (strcmp(show, "clock") == 0) return json_integer((json_int_t)told->clock);
-  return json_integer((json_int_t)(strcmp(show, "freed") == 0
-                                       ? told->freed
-                                       : told->promoted));
+  return json_integer(
+      (json_int_t)(strcmp(show, "freed") == 0 ? told->freed : told->promoted));
 }
 
 void heap_told_deliver(struct heap_run *run) {
@@ -272,9 +269,9 @@ void heap_call_back(struct heap_run *run, json_t *args, size_t count,
   const struct heap_call call = {.result = result, .count = count};
   json_t *each = json_object_get(args, "each");
   size_t bodies = json_array_size(each);
-  json_t *body = bodies ? json_array_get(
-                              each, count <= bodies ? count - 1 : bodies - 1)
-                        : json_object_get(args, "then");
+  json_t *body =
+      bodies ? json_array_get(each, count <= bodies ? count - 1 : bodies - 1)
+             : json_object_get(args, "then");
   heap_body(run, body, &call);
 }
 

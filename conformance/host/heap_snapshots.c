@@ -72,13 +72,14 @@ static size_t index_of(json_t *list, const char *name) {
   return SIZE_MAX;
 }
 
-static const char *const node_fields[FIELDS] = {
-    [TYPE] = "type", [NAME] = "name", [ID] = "id", [SELF] = "self_size",
-    [EDGES] = "edge_count"};
+static const char *const node_fields[FIELDS] = {[TYPE] = "type",
+                                                [NAME] = "name",
+                                                [ID] = "id",
+                                                [SELF] = "self_size",
+                                                [EDGES] = "edge_count"};
 
 static bool view_of(json_t *document, struct view *view) {
-  json_t *meta =
-      json_object_get(json_object_get(document, "snapshot"), "meta");
+  json_t *meta = json_object_get(json_object_get(document, "snapshot"), "meta");
   json_t *fields = json_object_get(meta, "node_fields");
   *view = (struct view){
       .document = document,
@@ -131,8 +132,8 @@ static bool has_all(json_t *list, const char *const *names) {
 }
 
 static json_int_t said(const struct view *view, const char *key) {
-  return json_integer_value(json_object_get(
-      json_object_get(view->document, "snapshot"), key));
+  return json_integer_value(
+      json_object_get(json_object_get(view->document, "snapshot"), key));
 }
 
 static bool holds_nodes(const struct view *view, const char *rule) {
@@ -169,8 +170,7 @@ static bool holds_edges(const struct view *view, const char *rule) {
     const char *kind = type_name(view, "edge_types", type);
     if (!kind) return false;
     bool numbered = strcmp(kind, "element") == 0 || strcmp(kind, "hidden") == 0;
-    if (!numbered &&
-        (name < 0 || !json_array_get(view->strings, (size_t)name)))
+    if (!numbered && (name < 0 || !json_array_get(view->strings, (size_t)name)))
       return false;
   }
   return true;
@@ -178,10 +178,10 @@ static bool holds_edges(const struct view *view, const char *rule) {
 
 static bool holds(const struct view *view, const char *rule) {
   static const char *const keys[] = {"nodes", "edges", "strings", NULL};
-  static const char *const types[] = {"hidden",  "array",   "string",
-                                      "object",  "code",    "closure",
-                                      "native",  "synthetic", NULL};
-  static const char *const edges[] = {"context", "element",  "property",
+  static const char *const types[] = {"hidden", "array",     "string",
+                                      "object", "code",      "closure",
+                                      "native", "synthetic", NULL};
+  static const char *const edges[] = {"context",  "element", "property",
                                       "internal", "hidden",  "shortcut",
                                       "weak",     NULL};
   json_int_t nodes = said(view, "node_count"), lines = said(view, "edge_count");
@@ -197,11 +197,11 @@ static bool holds(const struct view *view, const char *rule) {
     return has_all(json_object_get(view->meta, "edge_fields"), fields);
   }
   if (strcmp(rule, "node-types") == 0)
-    return has_all(
-        json_array_get(json_object_get(view->meta, "node_types"), 0), types);
+    return has_all(json_array_get(json_object_get(view->meta, "node_types"), 0),
+                   types);
   if (strcmp(rule, "edge-types") == 0)
-    return has_all(
-        json_array_get(json_object_get(view->meta, "edge_types"), 0), edges);
+    return has_all(json_array_get(json_object_get(view->meta, "edge_types"), 0),
+                   edges);
   if (strcmp(rule, "counts") == 0) return nodes > 0 && lines > 0;
   if (strcmp(rule, "node-fields-length") == 0)
     return json_array_size(view->nodes) == (size_t)nodes * view->width;
@@ -275,10 +275,9 @@ static void op_edges(struct heap_run *run, json_t *args) {
     size_t end = at + (size_t)field_of(&view, node, EDGES) * view.step;
     bool source = is_named(&view, node, heap_text(args, "from", ""));
     for (; at < end && source; at += view.step) {
-      json_int_t to =
-          json_integer_value(json_array_get(view.edges, at + 2));
-      if (to >= 0 && is_named(&view, (size_t)to / view.width,
-                              heap_text(args, "to", "")))
+      json_int_t to = json_integer_value(json_array_get(view.edges, at + 2));
+      if (to >= 0 &&
+          is_named(&view, (size_t)to / view.width, heap_text(args, "to", "")))
         count++;
     }
     at = end;
@@ -308,8 +307,7 @@ static void op_diff(struct heap_run *run, json_t *args) {
   long long kept = 0;
   const char *key;
   json_t *value;
-  json_object_foreach(new, key, value)
-    if (json_object_get(old, key)) kept++;
+  json_object_foreach(new, key, value) if (json_object_get(old, key)) kept++;
   long long news = (long long)json_object_size(new) - kept;
   long long gone = (long long)json_object_size(old) - kept;
   heap_tell_size(run, args,
@@ -325,8 +323,7 @@ const struct heap_operation heap_snapshot_operations[] = {
     {"heap.snapshot", HEAP_SNAPSHOT, "id:x", op_snapshot},
     {"heap.snapshot.check", HEAP_SNAPSHOT, "of:r rule:s log:s", op_check},
     {"heap.snapshot.count", HEAP_SNAPSHOT, "of:r name:s log:s", op_count},
-    {"heap.snapshot.edges", HEAP_SNAPSHOT, "of:r from:s to:s log:s",
-     op_edges},
+    {"heap.snapshot.edges", HEAP_SNAPSHOT, "of:r from:s to:s log:s", op_edges},
     {"heap.snapshot.size", HEAP_SNAPSHOT,
      "of:r name:s which:shallow|retained log:s", op_size},
     {"heap.snapshot.diff", HEAP_SNAPSHOT,

@@ -90,7 +90,8 @@ struct registration {
 
 static void registration_end(struct heap_run *run, struct registration *entry) {
   struct registration **link = &entry->registry->registrations;
-  while (*link != entry) link = &(*link)->next;
+  while (*link != entry)
+    link = &(*link)->next;
   *link = entry->next;
   run->table->forget(run->heap, entry->watched);
   if (entry->kept) run->table->drop(run->heap, entry->kept);
@@ -98,7 +99,8 @@ static void registration_end(struct heap_run *run, struct registration *entry) {
 }
 
 void heap_registry_end(struct heap_run *run, struct thing *thing) {
-  while (thing->registrations) registration_end(run, thing->registrations);
+  while (thing->registrations)
+    registration_end(run, thing->registrations);
 }
 
 static void on_gone(void *arg) {
@@ -144,8 +146,8 @@ static void op_register(struct heap_run *run, json_t *args) {
     *entry = (struct registration){.registry = registry, .args = args};
     if (keeps && !(entry->kept = another(run, keeps))) err = -1;
     if (err == 0)
-      err = run->table->on_death(run->heap, of, on_gone, entry,
-                                 &entry->watched);
+      err =
+          run->table->on_death(run->heap, of, on_gone, entry, &entry->watched);
   }
   if (err != 0) {
     if (entry && entry->kept) run->table->drop(run->heap, entry->kept);
@@ -175,8 +177,7 @@ static void op_unregister(struct heap_run *run, json_t *args) {
 const struct heap_operation heap_weak_operations[] = {
     {"heap.weak", HEAP_WEAK, "id:x of:r", op_weak},
     {"heap.deref", HEAP_WEAK, "of:r log:s", op_deref},
-    {"heap.table", HEAP_TABLE, "id:x kind:weak-map|weak-set|map|set",
-     op_table},
+    {"heap.table", HEAP_TABLE, "id:x kind:weak-map|weak-set|map|set", op_table},
     {"heap.table.set", HEAP_TABLE, "in:r key:r value:r?", op_table_set},
     {"heap.table.has", HEAP_TABLE, "in:r key:r log:s", op_table_has},
     {"heap.table.delete", HEAP_TABLE, "in:r key:r", op_table_delete},

@@ -50,6 +50,7 @@ extern "C" {
   X(EPERM, "operation not permitted")                                          \
   X(EPIPE, "broken pipe")                                                      \
   X(EPROTO, "protocol error")                                                  \
+  X(ERANGE, "out of range")                                                    \
   X(ESRCH, "no such process")                                                  \
   X(ETIMEDOUT, "timed out")
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * provider_heap_internal.h: what the heap and the buffer part of the
+ * reference's provider share.
+ */
+#ifndef REF_PROVIDER_HEAP_INTERNAL_H
+#define REF_PROVIDER_HEAP_INTERNAL_H
+
+#include "plumb/buffer.h"
+#include "plumb/heap.h"
+#include "provider_heap.h"
+
+/* A type of the heap, found again by what it is. */
+struct ref_type {
+  struct ref_type *next;
+  enum pl_born born;
+  size_t slots;
+  bool array;
+  uint32_t number;
+  char name[];
+};
+
+struct ref_outside;
+struct ref_table;
+
+/* What the caller has as a heap. */
+struct ref_heap {
+  struct pl_heap *heap;
+  struct pl_heap_options options;
+  struct ref_type *types;
+  struct pl_buffers buffers;
+  struct ref_outside *outside; /* bytes that objects hold */
+  struct ref_table *tables;
+};
+
+/* A root of its own in *out, given back with drop(). -ENOMEM. */
+int ref_root_new(struct ref_heap *heap, void *object, void **out);
+extern const struct pl_heap_table ref_heap_table;
+extern const struct pl_buffer_table ref_buffer_table;
+
+#endif
