@@ -316,6 +316,15 @@ struct pl_modules_options {
   int preserve_symlinks;
 };
 
+/* Where require looks last: in the folders of NODE_PATH, in .node_modules and
+ * .node_libraries of the home, in lib/node of the prefix that the runtime is
+ * installed at. All absolute; none where `at` is NULL. */
+struct pl_search_path {
+  const struct pl_bytes *folders;
+  size_t count;
+  struct pl_bytes home, prefix;
+};
+
 /* What a resolve() asks. */
 struct pl_module_request {
   struct pl_bytes specifier;    /* at NULL: what was asked for is no text */
@@ -389,9 +398,8 @@ struct pl_modules_table {
                  void (*each)(void *arg, struct pl_bytes folder), void *arg);
   /* module.isBuiltin(). */
   int (*is_core)(void *modules, struct pl_bytes name);
-  /* Replaces the folders that are searched last (NODE_PATH). */
-  int (*search_path)(void *modules, const struct pl_bytes *folders,
-                     size_t count);
+  /* Replaces the folders that are searched last. */
+  int (*search_path)(void *modules, const struct pl_search_path *path);
   /* Adds a suffix (".x") to the search of require, behind the others. */
   int (*extension)(void *modules, struct pl_bytes suffix);
 

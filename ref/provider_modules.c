@@ -25,7 +25,7 @@ static struct pl_bytes bytes_of(const char *text) {
   return (struct pl_bytes){text, text == NULL ? 0 : strlen(text)};
 }
 
-/* -- texts with a NUL behind them, for the reference ----------------------- */
+/* -- texts with a NUL behind them, for the reference ------------------- */
 
 static void texts_free(const char **texts, size_t count) {
   for (size_t i = 0; texts != NULL && i < count; i++)
@@ -45,8 +45,7 @@ static const char **texts_of(const struct pl_bytes *from, size_t count) {
   return texts;
 }
 
-/* -- the host ----------------------------------------------------------------
- */
+/* -- the host ---------------------------------------------------------- */
 
 static void *host_make(void *self) {
   const struct pl_modules_host *host = &((struct instance *)self)->host;
@@ -85,8 +84,7 @@ static void host_dispose(void *self, struct pl_module *module) {
   host->dispose(host->self, module);
 }
 
-/* -- an instance
- * --------------------------------------------------------------- */
+/* -- an instance ------------------------------------------------------- */
 
 static int open_resolver(struct instance *instance,
                          const struct pl_modules_options *options) {
@@ -183,8 +181,7 @@ static int ref_create(const struct pl_modules_options *options,
   return 0;
 }
 
-/* -- outcomes
- * ------------------------------------------------------------------ */
+/* -- outcomes ---------------------------------------------------------- */
 
 /* What was thrown, as the ABI tells it. Returns 1. */
 static int tell_error(struct instance *instance,
@@ -213,8 +210,7 @@ static int tell_required(struct instance *instance, int status,
   return status;
 }
 
-/* -- resolution
- * ------------------------------------------------------------------ */
+/* -- resolution -------------------------------------------------------- */
 
 static int ref_asker(void *modules, struct pl_bytes file, void **module) {
   struct instance *instance = modules;
@@ -278,13 +274,26 @@ static int ref_is_core(void *modules, struct pl_bytes name) {
   return pl_resolver_is_core(instance->resolver, name.at, name.length);
 }
 
-static int ref_search_path(void *modules, const struct pl_bytes *folders,
-                           size_t count) {
+static char *text_of(struct pl_bytes bytes) {
+  return bytes.at == NULL ? NULL : strndup(bytes.at, bytes.length);
+}
+
+static int ref_search_path(void *modules, const struct pl_search_path *path) {
   struct instance *instance = modules;
-  const char **paths = texts_of(folders, count);
-  if (paths == NULL) return PL_ENOMEM;
-  int error = pl_resolver_set_paths(instance->resolver, paths, count);
-  texts_free(paths, count);
+  const char **folders = texts_of(path->folders, path->count);
+  char *home = text_of(path->home), *prefix = text_of(path->prefix);
+  int error = PL_ENOMEM;
+  if (folders != NULL && (home != NULL || path->home.at == NULL) &&
+      (prefix != NULL || path->prefix.at == NULL)) {
+    struct pl_global_folders global = {.folders = folders,
+                                       .count = path->count,
+                                       .home = home,
+                                       .prefix = prefix};
+    error = pl_resolver_set_global(instance->resolver, &global);
+  }
+  texts_free(folders, path->count);
+  free(home);
+  free(prefix);
   return error;
 }
 
@@ -293,8 +302,7 @@ static int ref_extension(void *modules, struct pl_bytes suffix) {
   return pl_loader_add_extension(instance->loader, suffix.at, suffix.length);
 }
 
-/* -- loading
- * ------------------------------------------------------------------------ */
+/* -- loading ----------------------------------------------------------- */
 
 static int ref_require(void *modules, void *module, struct pl_bytes specifier,
                        struct pl_module_outcome *outcome) {
@@ -314,8 +322,7 @@ static int ref_entry(void *modules, struct pl_bytes file,
   return tell_required(instance, status, &required, outcome);
 }
 
-/* -- a module
- * --------------------------------------------------------------------- */
+/* -- a module ---------------------------------------------------------- */
 
 static struct pl_bytes ref_text(const void *module, enum pl_module_text what) {
   struct pl_bytes text = {0};
@@ -354,8 +361,7 @@ static int ref_search(void *module, struct pl_bytes folder) {
   return pl_module_search(module, folder.at, folder.length);
 }
 
-/* -- the cache
- * --------------------------------------------------------------------- */
+/* -- the cache --------------------------------------------------------- */
 
 static void *ref_cached(void *modules, struct pl_bytes key) {
   const struct instance *instance = modules;

@@ -75,6 +75,10 @@ static bool offers_modules(const struct pl_modules_table *modules,
   case CAP_CACHE:
     return has_loader(modules) && modules->cached && modules->next &&
            modules->uncache && modules->enter;
+  case CAP_ENTRY:
+    return has_loader(modules) && modules->entry;
+  case CAP_RELOAD:
+    return has_loader(modules) && modules->changed;
   case CAP_HOOKS:
     return has_loader(modules) && modules->extension;
   default:

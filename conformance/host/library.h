@@ -34,6 +34,8 @@
   X(CONDITIONS, "modules.conditions")                                          \
   X(SEARCH_PATH, "modules.search-path")                                        \
   X(REQUIRE, "modules.require")                                                \
+  X(ENTRY, "modules.entry")                                                    \
+  X(RELOAD, "modules.reload")                                                  \
   X(CACHE, "modules.cache")                                                    \
   X(HOOKS, "modules.hooks")                                                    \
   X(TREE, "modules.tree")

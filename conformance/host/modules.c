@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- what is thrown ----------------------------------------------------------
- */
+/* -- what is thrown ---------------------------------------------------- */
 
 struct failure *failure_new(struct modules *modules) {
   struct failure *failure = calloc(1, sizeof *failure);
@@ -101,8 +100,7 @@ void modules_uncaught(struct run *run, const struct op *op) {
            failure->message ? failure->message : "");
 }
 
-/* -- the host
- * ------------------------------------------------------------------ */
+/* -- the host ---------------------------------------------------------- */
 
 static void *host_make(void *self) {
   struct modules *modules = self;
@@ -252,8 +250,13 @@ static int host_other(void *self, void *module) {
   return 0;
 }
 
-/* -- instances
- * -------------------------------------------------------------------- */
+/* What a module has started ends with it. */
+static void host_dispose(void *self, void *module) {
+  struct modules *modules = self;
+  objects_of_module(modules->run, module);
+}
+
+/* -- instances --------------------------------------------------------- */
 
 static bool env_is_on(const char *name) {
   const char *value = getenv(name);
@@ -290,7 +293,8 @@ static bool open_all(struct modules *modules) {
                                            .run = host_run,
                                            .json = host_json,
                                            .core = host_core,
-                                           .other = host_other};
+                                           .other = host_other,
+                                           .dispose = host_dispose};
   modules->dir = realpath(run->dir, NULL);
   modules->outcomes = calloc(slots + 1, sizeof *modules->outcomes);
   if (!modules->dir || !modules->outcomes) {

@@ -56,6 +56,9 @@ struct modules {
   struct failure *failures; /* newest first */
   struct frame *frames;
   struct instance *others;
+  const struct text_list
+      *search;               /* of the search-path that was last; or NULL */
+  const char *home, *prefix; /* likewise */
   struct things things;
 };
 
@@ -143,14 +146,15 @@ typedef void module_op(struct run *run, const struct op *op,
                        const struct call *call);
 /* modules_ask.c */
 module_op module_resolve, module_folders, module_is_core, module_search_path,
-    module_require, module_load, module_error;
+    module_search_home, module_search_prefix, module_require, module_load,
+    module_entry, module_error;
 /* modules_exports.c */
 module_op module_get, module_call, module_names, module_same, module_set,
     module_replace, module_rebind, module_function, module_getter, module_throw;
 /* modules_cache.c */
 module_op module_show, module_search, module_cache_state, module_cache_files,
     module_cache_delete, module_cache_clear, module_cache_put,
-    module_cache_exports, module_loader;
+    module_cache_exports, module_loader, module_reload;
 /* modules_tree.c */
 module_op module_tree_write, module_tree_remove, module_tree_rename,
     module_tree_directory, module_tree_link, module_tree_hard_link;

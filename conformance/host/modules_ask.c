@@ -8,11 +8,11 @@
  */
 #include "modules.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* -- events -------------------------------------------------------------------
- */
+/* -- events ------------------------------------------------------------ */
 
 void tell_text(struct run *run, const struct op *op, struct text *text) {
   if (text->failed)
@@ -73,8 +73,7 @@ struct outcome *outcome_named(struct run *run, const struct op *op, int slot) {
   return NULL;
 }
 
-/* -- resolve
- * ------------------------------------------------------------------- */
+/* -- resolve ----------------------------------------------------------- */
 
 static bool paths_of(const struct modules *modules,
                      const struct module_args *args, struct pl_bytes *paths) {
@@ -145,8 +144,7 @@ void module_resolve(struct run *run, const struct op *op,
   free(text);
 }
 
-/* -- what is told of a resolver
- * -------------------------------------------------- */
+/* -- what is told of a resolver ---------------------------------------- */
 
 struct folder_list {
   const struct modules *modules;
@@ -199,29 +197,79 @@ void module_is_core(struct run *run, const struct op *op,
                                    (struct pl_bytes){name, strlen(name)}) != 0);
 }
 
+/* Tells the provider all three kinds of folders that are searched last. */
+static int set_search_path(const struct modules *modules) {
+  const size_t count = modules->search ? modules->search->count : 0;
+  const char *names[2] = {modules->home, modules->prefix};
+  char *extra[2] = {NULL, NULL};
+  struct pl_bytes *folders = calloc(count + 1, sizeof *folders);
+  struct pl_search_path path = {.folders = folders};
+  bool made = folders != NULL;
+  for (; made && path.count < count; path.count++) {
+    char *folder = path_at(modules, modules->search->at[path.count]);
+    made = folder != NULL;
+    if (!made) break;
+    folders[path.count] = (struct pl_bytes){folder, strlen(folder)};
+  }
+  for (int i = 0; i < 2 && made; i++) {
+    if (!names[i]) continue;
+    extra[i] = path_at(modules, names[i]);
+    made = extra[i] != NULL;
+  }
+  if (extra[0]) path.home = (struct pl_bytes){extra[0], strlen(extra[0])};
+  if (extra[1]) path.prefix = (struct pl_bytes){extra[1], strlen(extra[1])};
+  int err = -ENOMEM;
+  if (made) err = modules->table->search_path(modules->instance, &path);
+  for (size_t i = 0; i < path.count; i++)
+    free((void *)(uintptr_t)folders[i].at);
+  free(folders);
+  free(extra[0]);
+  free(extra[1]);
+  return err;
+}
+
+static void search_again(struct run *run, const struct op *op) {
+  int err = set_search_path(run->modules);
+  if (err != 0) run_fail(run, op, "search_path: %s", error_name(err));
+}
+
 void module_search_path(struct run *run, const struct op *op,
                         const struct call *call) {
   (void)call;
-  struct modules *modules = run->modules;
-  const struct text_list *list = &op->module->folders;
-  struct pl_bytes *folders = calloc(list->count + 1, sizeof *folders);
-  int err = -1;
-  size_t made = 0;
-  for (; folders && made < list->count; made++) {
-    char *path = path_at(modules, list->at[made]);
-    if (!path) break;
-    folders[made] = (struct pl_bytes){path, strlen(path)};
-  }
-  if (folders && made == list->count)
-    err = modules->table->search_path(modules->instance, folders, made);
-  if (err != 0) run_fail(run, op, "search_path: %s", error_name(err));
-  for (size_t i = 0; i < made; i++)
-    free((void *)(uintptr_t)folders[i].at);
-  free(folders);
+  run->modules->search = &op->module->folders;
+  search_again(run, op);
 }
 
-/* -- require
- * ---------------------------------------------------------------------- */
+void module_search_home(struct run *run, const struct op *op,
+                        const struct call *call) {
+  (void)call;
+  run->modules->home = op->module->path;
+  search_again(run, op);
+}
+
+void module_search_prefix(struct run *run, const struct op *op,
+                          const struct call *call) {
+  (void)call;
+  run->modules->prefix = op->module->path;
+  search_again(run, op);
+}
+
+/* -- require ----------------------------------------------------------- */
+
+/* What a load ended with. */
+static void end_load(struct run *run, const struct op *op, int status,
+                     const struct pl_module_outcome *outcome) {
+  if (status < 0) {
+    run_fail(run, op, "%s: %s", op->name, error_name(status));
+  } else if (status > 0) {
+    end_failed(run, op, failure_told(run->modules, outcome));
+  } else {
+    struct thing *value = outcome->exports;
+    if (op->slot >= 0)
+      run->modules->outcomes[op->slot] = (struct outcome){true, NULL, value};
+    if (op->label) tell_thing(run, op, value);
+  }
+}
 
 static void load(struct run *run, const struct op *op, void *module,
                  struct pl_bytes specifier) {
@@ -229,16 +277,21 @@ static void load(struct run *run, const struct op *op, void *module,
   struct pl_module_outcome outcome = {0};
   int status =
       modules->table->require(modules->instance, module, specifier, &outcome);
-  if (status < 0) {
-    run_fail(run, op, "require: %s", error_name(status));
-  } else if (status > 0) {
-    end_failed(run, op, failure_told(modules, &outcome));
-  } else {
-    struct thing *value = outcome.exports;
-    if (op->slot >= 0)
-      modules->outcomes[op->slot] = (struct outcome){true, NULL, value};
-    if (op->label) tell_thing(run, op, value);
-  }
+  end_load(run, op, status, &outcome);
+}
+
+void module_entry(struct run *run, const struct op *op,
+                  const struct call *call) {
+  (void)call;
+  struct modules *modules = run->modules;
+  struct pl_module_outcome outcome = {0};
+  char *path = path_at(modules, op->module->path);
+  int status = -ENOMEM;
+  if (path)
+    status = modules->table->entry(
+        modules->instance, (struct pl_bytes){path, strlen(path)}, &outcome);
+  free(path);
+  end_load(run, op, status, &outcome);
 }
 
 void module_require(struct run *run, const struct op *op,

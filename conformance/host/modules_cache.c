@@ -6,6 +6,7 @@
  */
 #include "modules.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,7 @@ void *module_of(struct run *run, const struct op *op) {
   return module;
 }
 
-/* -- one module
- * ------------------------------------------------------------------- */
+/* -- one module -------------------------------------------------------- */
 
 static void tell_place(struct run *run, const struct op *op,
                        struct pl_bytes place) {
@@ -118,8 +118,7 @@ void module_search(struct run *run, const struct op *op,
   }
 }
 
-/* -- the cache
- * ---------------------------------------------------------------------- */
+/* -- the cache --------------------------------------------------------- */
 
 void module_cache_state(struct run *run, const struct op *op,
                         const struct call *call) {
@@ -213,4 +212,16 @@ void module_loader(struct run *run, const struct op *op,
   int err = run->modules->table->extension(
       run->modules->instance, (struct pl_bytes){suffix, strlen(suffix)});
   if (err != 0) run_fail(run, op, "extension: %s", error_name(err));
+}
+
+void module_reload(struct run *run, const struct op *op,
+                   const struct call *call) {
+  (void)call;
+  char *path = path_at(run->modules, op->module->path);
+  int gone = -ENOMEM;
+  if (path)
+    gone = run->modules->table->changed(run->modules->instance,
+                                        (struct pl_bytes){path, strlen(path)});
+  free(path);
+  if (gone < 0) run_fail(run, op, "changed: %s", error_name(gone));
 }

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- calls
- * ----------------------------------------------------------------------- */
+/* -- calls ------------------------------------------------------------- */
 
 static void run_calls(struct run *run, struct thing_calls *calls) {
   if (!calls->op) return;
@@ -33,8 +32,7 @@ static struct thing *read_property(struct run *run,
   return run->thrown || run->silent ? NULL : property->value;
 }
 
-/* -- as JSON
- * ----------------------------------------------------------------------- */
+/* -- as JSON ----------------------------------------------------------- */
 
 /* The number of an array index in its only form, or -1. */
 static long index_of(const char *name) {
@@ -139,8 +137,7 @@ void tell_thing(struct run *run, const struct op *op, struct thing *thing) {
     tell_text(run, op, &json);
 }
 
-/* -- what was loaded
- * ------------------------------------------------------------------ */
+/* -- what was loaded --------------------------------------------------- */
 
 /* A TypeError: of what an undefined value is asked. */
 static void throw_type(struct run *run) {
@@ -236,8 +233,7 @@ void module_same(struct run *run, const struct op *op,
                things_same(a->value, b->value) && a->failure == b->failure);
 }
 
-/* -- what is exported
- * ------------------------------------------------------------------ */
+/* -- what is exported -------------------------------------------------- */
 
 struct thing *thing_literal(struct run *run, const struct op *op) {
   struct things *things = &run->modules->things;

@@ -62,6 +62,12 @@ static const struct operation rows[] = {
   ROW("is-core", CAP_CORE, KIND_NONE, KEY_TEXT_SPECIFIER | KEY_LABEL,
       KEY_TEXT_SPECIFIER | KEY_LABEL, module_is_core),
   ROW("search-path", CAP_SEARCH_PATH, KIND_NONE, LIST, 0, module_search_path),
+  ROW("search-path.home", CAP_SEARCH_PATH, KIND_NONE, TEXT, 0,
+      module_search_home),
+  ROW("search-path.prefix", CAP_SEARCH_PATH, KIND_NONE, TEXT, 0,
+      module_search_prefix),
+  ROW("entry", CAP_ENTRY, KIND_NONE, KEY_FILE | KEY_LABEL, KEY_FILE,
+      module_entry),
   ROW("require", CAP_REQUIRE, KIND_REQUIRED, ASKING, KEY_SPECIFIER,
       module_require),
   ROW("get", CAP_REQUIRE, KIND_NONE, KEY_LOADED | KEY_NAME | KEY_LABEL,
@@ -104,6 +110,7 @@ static const struct operation rows[] = {
       KEY_FILE, module_cache_put),
   ROW("cache.exports", CAP_CACHE, KIND_NONE, KEY_FILE | KEY_VALUE, KEY_FILE,
       module_cache_exports),
+  ROW("reload", CAP_RELOAD, KIND_NONE, TEXT, 0, module_reload),
   ROW("loader", CAP_HOOKS, KIND_NONE, TEXT, 0, module_loader),
   ROW("tree.write", CAP_TREE, KIND_NONE, KEY_FILE | KEY_TEXT,
       KEY_FILE | KEY_TEXT, module_tree_write),
@@ -124,8 +131,7 @@ const struct operation *modules_operation(const char *name) {
   return NULL;
 }
 
-/* -- values of keys
- * ------------------------------------------------------------ */
+/* -- values of keys ---------------------------------------------------- */
 
 static bool copy_text(struct reader *reader, struct op *op, const char *key,
                       json_t *json, bool empty, const char **text) {
@@ -225,8 +231,7 @@ static bool read_other(struct reader *reader, struct op *op, json_t *json,
   return true;
 }
 
-/* -- keys
- * ------------------------------------------------------------------------ */
+/* -- keys -------------------------------------------------------------- */
 
 static const struct {
   const char *name;

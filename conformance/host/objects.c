@@ -7,6 +7,7 @@
  * nothing, once stopped for good), everything else when it has fired or was
  * cleared, and never while its own callback is on the stack.
  */
+#include "modules.h"
 #include "run.h"
 
 #include <errno.h>
@@ -227,6 +228,15 @@ static void let_go(struct object *object) {
   }
   if (err != 0)
     run_fail(object->run, object->op, "cleaning up: %s", error_name(err));
+}
+
+void objects_of_module(struct run *run, const void *module) {
+  for (struct object *object = run->objects, *next; object; object = next) {
+    next = object->next;
+    if (!object->frame || object->frame->module != module) continue;
+    if (object->handle || object->pending) let_go(object);
+    object_release(object);
+  }
 }
 
 void objects_clean(struct run *run) {

@@ -141,6 +141,8 @@ enum pl_kind object_kind(const struct object *object);
 /* The provider's callbacks. */
 void object_fired(void *arg, int status);
 void object_closed(void *arg, int status);
+/* Ends every object that was made in a body or callback of that module. */
+void objects_of_module(struct run *run, const void *module);
 /* Gives back everything that a program left behind: after it the loop is
  * empty, or run->message says why not. */
 void objects_clean(struct run *run);

@@ -55,8 +55,7 @@ struct property *thing_set(struct thing *thing, const char *name,
   return property;
 }
 
-/* -- from JSON --------------------------------------------------------------
- */
+/* -- from JSON --------------------------------------------------------- */
 
 /* The shortest decimal that stands for the number, as JavaScript's. */
 static void number_text(double number, struct text *text) {
@@ -133,8 +132,7 @@ struct thing *thing_of_json(struct things *things, json_t *json) {
   return scalar_of(things, json);
 }
 
-/* -- all of them --------------------------------------------------------------
- */
+/* -- all of them ------------------------------------------------------- */
 
 bool things_same(const struct thing *a, const struct thing *b) {
   if (a == b) return true;

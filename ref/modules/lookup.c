@@ -79,6 +79,36 @@ int pl_resolver_set_paths(struct pl_resolver *resolver,
   return 0;
 }
 
+/* A folder and what stands behind it, in the keep; NULL: no memory. */
+static const char *joined(struct pl_resolver *resolver, const char *folder,
+                          const char *rest) {
+  size_t length = strlen(folder), more = strlen(rest);
+  char *bytes = pl__arena_take(&resolver->keep, length + more + 1);
+  if (bytes == NULL) return NULL;
+  memcpy(bytes, folder, length);
+  memcpy(bytes + length, rest, more + 1);
+  return bytes;
+}
+
+int pl_resolver_set_global(struct pl_resolver *resolver,
+                           const struct pl_global_folders *global) {
+  size_t count = 0;
+  const char **list =
+      pl__arena_take(&resolver->keep, (global->count + 3) * sizeof *list);
+  if (list == NULL) return PL_ENOMEM;
+  for (; count < global->count; count++)
+    list[count] = global->folders[count];
+  if (global->home != NULL) {
+    list[count++] = joined(resolver, global->home, "/.node_modules");
+    list[count++] = joined(resolver, global->home, "/.node_libraries");
+  }
+  if (global->prefix != NULL)
+    list[count++] = joined(resolver, global->prefix, "/lib/node");
+  for (size_t i = global->count; i < count; i++)
+    if (list[i] == NULL) return PL_ENOMEM;
+  return pl_resolver_set_paths(resolver, list, count);
+}
+
 int pl_resolver_add_extension(struct pl_resolver *resolver,
                               const char *extension, size_t length) {
   if (length < 2 || length > PL__EXTENSION_MAX || extension[0] != '.' ||

@@ -14,6 +14,7 @@
 'use strict';
 
 const fs = require('fs');
+const {spawnSync} = require('child_process');
 const Module = require('module');
 const path = require('path');
 const url = require('url');
@@ -141,6 +142,33 @@ class Modules {
         ? show(result.value) : this.outcome(result)]);
   }
 
+  /* What a fresh process of the runtime that has these conditions resolves:
+   * they are chosen when it starts. */
+  resolveUnder(conditions, file, specifier) {
+    const flags = conditions.map((name) => `--conditions=${name}`);
+    const deno = typeof Deno === 'object' ? ['run', '-A', '--quiet'] : [];
+    const done = spawnSync(process.execPath, [
+      ...deno, ...flags, path.join(__dirname, 'resolve.cjs'),
+      JSON.stringify({file, specifier})], {encoding: 'utf8'});
+    if (done.error) throw done.error;
+    if (done.status !== 0) throw new Error(done.stderr);
+    const {found, error} = JSON.parse(done.stdout);
+    if (error) throw Object.assign(new Error(error.message), error);
+    return found;
+  }
+
+  // Changes where the runtime looks last, and takes that back at the end.
+  searchLast(object, name, value) {
+    const before = object[name];
+    object[name] = value;
+    Module._initPaths();
+    this.undo.push(() => {
+      if (before === undefined) delete object[name];
+      else object[name] = before;
+      Module._initPaths();
+    });
+  }
+
   // Runs body `number` for the module file that calls.
   enter(number, given) {
     const body = this.bodies[number];
@@ -153,7 +181,7 @@ class Modules {
     for (const id of body.imports)
       this.run.objects.set(id, {kind: 'import', handle: {
         value: imports[id], error: null, failed: false}});
-    return {file: url.fileURLToPath(meta.url), setters};
+    return {file: url.fileURLToPath(meta.url), setters, meta};
   }
 
   // Takes back everything that the program left in the runtime.
@@ -208,6 +236,8 @@ function abilities({name, version}, atLeast) {
       (atLeast(version, '14.18.0') && !atLeast(version, '15.0.0')),
     'modules.javascript': requires,
     'modules.addons': typeof process.dlopen === 'function',
+    'modules.conditions': since('14.9.0'),
+    'modules.entry': node && typeof Module._load === 'function',
     'modules.search-path': node && typeof Module._initPaths === 'function',
     'modules.hooks': typeof require.extensions === 'object',
     'modules.tree': true,
@@ -271,11 +301,13 @@ function operations({check, idOf, isObject, Later}) {
     'file': (own, m) => own.relative(m.filename),
     'directory': (own, m) => own.relative(m.path),
     'loaded': (own, m) => m.loaded,
-    'main': (own, m) => require.main === m,
+    'main': (own, m, {require: asks}) => (asks || require).main === m,
     'parent': (own, m) => m.parent ? own.relative(m.parent.filename) : null,
     'children': (own, m) => own.list(m.children.map((c) => c.filename)),
     'folders': (own, m) => inside(own, m.paths),
   };
+
+  const META = {url: 'url', file: 'filename', directory: 'dirname'};
 
   const inside = (own, folders) => own.list(folders.filter((folder) =>
     folder === own.dir || folder.startsWith(`${own.dir}/`)));
@@ -313,14 +345,19 @@ function operations({check, idOf, isObject, Later}) {
   return {
     'resolve': {
       needs: 'modules.resolve', kind: 'resolve',
-      members: Object.assign({via: check.oneOf(LOADED), paths: texts},
-                             optional),
+      members: Object.assign({via: check.oneOf(LOADED), paths: texts,
+                              conditions: texts}, optional),
       required: ['specifier'],
       perform: (run, argument, call, frame) => {
         if (argument.via === 'import')
           return resolveByImport(run, argument, frame);
         const own = modules(run);
-        const {paths} = argument;
+        const {paths, conditions} = argument;
+        if (conditions !== undefined)
+          return own.attempt(argument, () => own.resolveUnder(conditions,
+            own.asker(argument.from, frame),
+            own.specifier(argument.specifier)),
+          (place) => own.relative(place));
         return own.attempt(argument, () => own.require(argument.from, frame)
           .resolve(own.specifier(argument.specifier), ...(paths
             ? [{paths: paths.map((p) => own.at(p))}] : [])),
@@ -349,16 +386,32 @@ function operations({check, idOf, isObject, Later}) {
     'search-path': {
       needs: 'modules.search-path',
       value: texts,
-      perform: (run, folders) => {
+      perform: (run, folders) => modules(run).searchLast(process.env,
+        'NODE_PATH', folders.map((f) => modules(run).at(f)).join(':')),
+    },
+    'search-path.home': {
+      needs: 'modules.search-path',
+      value: check.text,
+      perform: (run, home) =>
+        modules(run).searchLast(process.env, 'HOME', modules(run).at(home)),
+    },
+    'search-path.prefix': {
+      needs: 'modules.search-path',
+      value: check.text,
+      // lib/node is looked for beside the folder of the executable.
+      perform: (run, prefix) => modules(run).searchLast(process, 'execPath',
+        modules(run).at(`${prefix}/bin/node`)),
+    },
+    'entry': {
+      needs: 'modules.entry',
+      members: {path: check.text, log: check.text},
+      required: ['path'],
+      perform: (run, argument) => {
         const own = modules(run);
-        const before = process.env.NODE_PATH;
-        process.env.NODE_PATH = folders.map((f) => own.at(f)).join(':');
-        Module._initPaths();
-        own.undo.push(() => {
-          if (before === undefined) delete process.env.NODE_PATH;
-          else process.env.NODE_PATH = before;
-          Module._initPaths();
-        });
+        const {mainModule} = process;
+        own.undo.push(() => { process.mainModule = mainModule; });
+        own.attempt(argument, () =>
+          Module._load(own.at(argument.path), null, true));
       },
     },
     'require': {
@@ -454,8 +507,18 @@ function operations({check, idOf, isObject, Later}) {
         const found = name === undefined
           ? frame.module && frame.module.module : own.loaded(name);
         if (!found) return run.fail('`module` stands in no module');
-        const fact = FACTS[show](own, found);
+        const fact = FACTS[show](own, found, frame.module || {});
         return run.record([log, fact === undefined ? null : fact]);
+      },
+    },
+    'meta': {
+      needs: 'modules.import', inModule: true,
+      members: {show: check.oneOf(Object.keys(META)), log: check.text},
+      required: ['show', 'log'],
+      perform: (run, {show, log}, call, {module}) => {
+        const own = modules(run);
+        if (!module.meta) return run.fail('`meta` stands in no ES module');
+        return run.record([log, own.relative(module.meta[META[show]])]);
       },
     },
     'exports.set': {

@@ -307,14 +307,26 @@ int pl_place_require_in(struct pl_place *place, const struct pl_lookup *lookup,
 bool pl_resolver_is_core(const struct pl_resolver *resolver, const char *name,
                          size_t length);
 
+/* The folders that require searches last, in Node's order: those of NODE_PATH,
+ * `home`/.node_modules and /.node_libraries, `prefix`/lib/node. All absolute;
+ * home and prefix may be NULL.
+ * Source: Node, doc/api/modules.md, "Loading from the global folders". */
+struct pl_global_folders {
+  const char *const *folders;
+  size_t count;
+  const char *home, *prefix;
+};
+
 /*
  * Replace the folders that are searched last; add a suffix to the search of
  * require, behind the others (require.extensions), at most 31 bytes with its
- * dot. Both copy, and end every answer and place given out.
+ * dot. All copy, and end every answer and place given out.
  * Errors: PL_ENOMEM, PL_EINVAL.
  */
 int pl_resolver_set_paths(struct pl_resolver *resolver,
                           const char *const *paths, size_t count);
+int pl_resolver_set_global(struct pl_resolver *resolver,
+                           const struct pl_global_folders *global);
 int pl_resolver_add_extension(struct pl_resolver *resolver,
                               const char *extension, size_t length);
 

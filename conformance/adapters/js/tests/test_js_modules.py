@@ -41,6 +41,10 @@ FILES = {
     "b.js": CALL.format(1),
     "d/index.json": '{"k": 1}',
     "late/node_modules/p.js": "",
+    "home/.node_modules/q.js": "",
+    "prefix/lib/node/r.js": "",
+    "meta.mjs": ("import * as i0 from './e.mjs';\n"
+              "plumb(0, import.meta, {e: i0}, {});\nexport {};\n"),
     "e.mjs": "export default 'e';\nexport const x = 1;\n",
     "n.foo": "text",
 }
@@ -95,6 +99,22 @@ CASES: dict[str, Case] = {
         {"search-path": ["late/node_modules"]},
         {"resolve": {"specifier": "p", "log": "p"}},
     ], [["p", "late/node_modules/p.js"]]),
+    "search-path.home": ([], [
+        {"search-path.home": "home"},
+        {"resolve": {"specifier": "q", "log": "q"}},
+    ], [["q", "home/.node_modules/q.js"]]),
+    "search-path.prefix": ([], [
+        {"search-path.prefix": "prefix"},
+        {"resolve": {"specifier": "r", "log": "r"}},
+    ], [["r", "prefix/lib/node/r.js"]]),
+    "entry": ([[show("id"), show("main")]], [{"entry": {"path": "a.js"}}],
+              [["id", "."], ["main", True]]),
+    "meta": ([{"imports": ["e"], "do": [
+        {"meta": {"show": "url", "log": "url"}},
+        {"meta": {"show": "file", "log": "file"}},
+    ]}], [{"import": {"specifier": "./meta.mjs?x", "id": "f"}}],
+             [["url", "meta.mjs?x"], ["file", "meta.mjs"]]),
+    "reload": ([], [{"reload": "a.js"}], []),
     "require": ([[put("runs"), *exported("set", name="x", value=1)]], [
         req("./a", "a"), req("./a.js", "b"), req("./d", "d"),
         req("./no", "no"),
@@ -236,7 +256,8 @@ def test_modules_operation(
     for seq in range(2):
         answer = run_in(adapter, tmp_path / str(seq), seq, CASES[name])
         if not offered:
-            assert answer["unsupported"] == f"operation `{name}`"
+            lacking = {name, "import"} if name == "meta" else {name}
+            assert answer["unsupported"] in {f"operation `{o}`" for o in lacking}
             continue
         events = DIFFERENT.get((adapter.runtime.name, name), CASES[name][2])
         assert answer == {"seq": seq, "events": events, "evidence": {}}
