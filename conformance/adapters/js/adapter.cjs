@@ -1094,6 +1094,12 @@ function performRole({trace, role, id}) {
   const command = roles.readRequest(trace);
   output.fd = roles.openTrace(trace);
   output.of = id || role;
+  // A worker is one for a program that loads cluster; Node loads it itself.
+  if (process.env.NODE_UNIQUE_ID !== undefined) require('cluster');
+  if (roles.isPeer(role)) {
+    write({seq: command.seq, unsupported: 'another executable as a worker'});
+    return;
+  }
   const main = command.program.roles[role];
   const compiler = new Compiler().check({main});
   new Run(command, compiler).begin();

@@ -430,6 +430,7 @@ function abilities({name, version}, atLeast) {
     'ipc.handle': true,
     'ipc.dgram': true,
     'cluster.fork': true,
+    'cluster.wire': name !== 'bun',
   };
 }
 

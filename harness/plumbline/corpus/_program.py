@@ -234,6 +234,8 @@ class ProgramChecker:
             self._log(value, line, place)
         elif "$ref" in op.args:
             self._reference(op, op.args, value, line)
+        elif "$label" in op.args:
+            self._label(value, line, valued=True)
         elif op.is_object:
             self._object(op, value, line)
         else:
