@@ -276,6 +276,19 @@ void pl__ephemerons_clear(struct pl__heap *heap) {
   }
 }
 
+void pl__ephemerons_tell(struct pl__heap *heap, const void *key,
+                         pl_edge_fn *fn, void *arg) {
+  struct pl__ephemeron_store *store = &heap->ephemerons;
+  if (store->count == 0) return;
+  for (uint32_t i = *bucket(store, key); i != 0; i = at(store, i)->chain) {
+    const struct pl__ephemeron *entry = at(store, i);
+    if (entry->key != key || !pl__is_reference(entry->value)) continue;
+    const struct pl_edge edge = {.kind = PL_EDGE_EPHEMERON,
+                                 .to = entry->value};
+    fn(arg, &edge);
+  }
+}
+
 /* ---------------------------------------------------------------------- */
 /* Scavenges                                                              */
 

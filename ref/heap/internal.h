@@ -28,6 +28,7 @@
 #include <assert.h>
 
 #include "plumb/heap.h"
+#include "plumb/heap_walk.h"
 
 #define PL__PAGE ((size_t)256 * 1024)
 
@@ -362,6 +363,9 @@ void pl__ephemerons_clear(struct pl__heap *heap);
 /* In a scavenge, all are strong; then those of the young are found again. */
 void pl__ephemerons_keep(struct pl__heap *heap, pl__visit_fn *visit);
 void pl__ephemerons_settle(struct pl__heap *heap);
+/* For a walk: the values of a key. */
+void pl__ephemerons_tell(struct pl__heap *heap, const void *key,
+                         pl_edge_fn *fn, void *arg);
 /* After compaction. */
 void pl__ephemerons_rehash(struct pl__heap *heap);
 void pl__ephemerons_free(struct pl__heap *heap);
