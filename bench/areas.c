@@ -8,9 +8,11 @@
 #include "areas.h"
 
 #include "loop/fixture.h"
+#include "modules/modules.h"
 
 static const struct bench *const *const areas[] = {
     loop_benchmarks,
+    modules_benchmarks,
 };
 
 const struct bench *bench_at(size_t index) {

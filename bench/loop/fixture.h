@@ -106,6 +106,6 @@ extern const struct bench bench_timer_arm, bench_timer_arm_equal,
     bench_poll_stop_start, bench_poll_register, bench_poll_among,
     bench_pool_jobs, bench_pool_short_jobs, bench_fs_stat, bench_fs_read,
     bench_fs_read_job, bench_immediate, bench_tick, bench_microtask,
-    bench_timeout_arm;
+    bench_timeout_arm, bench_timer_lateness;
 
 #endif

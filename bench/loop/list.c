@@ -33,4 +33,5 @@ const struct bench *const loop_benchmarks[] = {&bench_timer_arm,
                                                &bench_tick,
                                                &bench_microtask,
                                                &bench_timeout_arm,
+                                               &bench_timer_lateness,
                                                NULL};

@@ -8,7 +8,8 @@
  * bench/ times: making timers is no part of firing them.
  *
  * A workload is {param, range, once}: once(n, stop) does n items and calls
- * stop(items), timing them with start() and stop().
+ * stop(items), timing them with start() and stop(); end() takes away what it
+ * keeps between two runs.
  */
 'use strict';
 
@@ -16,6 +17,7 @@ const fs = require('fs');
 const net = require('net');
 const os = require('os');
 const path = require('path');
+const resolving = require('./resolving.cjs');
 
 const SAMPLE_NS = 2e6; // a sample is so many runs that it takes about this long
 const QUEUED = 1000;
@@ -239,6 +241,7 @@ function pingPong(pairs, watch, done) {
 }
 
 const WORKLOADS = {
+  ...resolving,
   'loop/timers/arm': {...timers, once: armed(false, arm)},
   'loop/timers/arm-equal': {...timers, once: armed(true, arm)},
   'loop/timers/cancel': {...timers, once: armed(false, cancel)},
@@ -266,9 +269,13 @@ if (canRefresh()) {
 
 /* Samples a workload until `minimum` milliseconds have passed: the first runs,
  * in which the code is compiled, say how many runs a sample is, and are not
- * told. finish(answer) gets what the command is answered with, but for `seq`;
+ * told. tell(answer) gets what the command is answered with, but for `seq`;
  * it is called with nothing of the workload's left in the loop. */
-function sample(workload, n, minimum, finish) {
+function sample(workload, n, minimum, tell) {
+  const finish = (answer) => {
+    if (workload.end) workload.end();
+    tell(answer);
+  };
   const watch = new Watch();
   const items = workload.items ? workload.items(n) : n;
   const answer = {samples_ns: [], samples_cpu_ns: [],

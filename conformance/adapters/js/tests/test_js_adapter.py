@@ -131,6 +131,8 @@ WORKLOADS: list[tuple[str, dict[str, int], int]] = [
         "immediate", "tick", "microtask", "timeout-clear")),
     *((f"loop/fs/{what}", {"flight": 4}, 256) for what in ("stat", "read")),
     ("loop/stream/ping-pong", {"pairs": 2}, 400),
+    *((f"modules/resolve/{what}", {"packages": 3}, 3) for what in (
+        "warm", "exports", "deep", "miss")),
 ]
 
 
