@@ -75,7 +75,7 @@ static ssize_t receive(struct pl_channel *channel, bool *brought) {
 
 static void refuse(struct pl_channel *channel, int error, const char *what) {
   drop_pending(channel);
-  pl__channel_answer(channel, "NODE_HANDLE_NACK");
+  pl__channel_answer(channel, false);
   pl__channel_problem(channel, error, what);
 }
 
@@ -99,16 +99,7 @@ void pl__channel_refuse_lost(struct pl_channel *channel) {
     return;
   }
   for (; channel->lost > 0 && pl__channel_is_open(channel); channel->lost--)
-    pl__channel_answer(channel, "NODE_HANDLE_NACK");
-}
-
-static int check_fds(enum pl_handle_type type, const int *fds,
-                     unsigned count) {
-  for (unsigned i = 0; i < count; i++) {
-    int error = pl__handle_check(type, fds[i]);
-    if (error != 0) return error;
-  }
-  return 0;
+    pl__channel_answer(channel, false);
 }
 
 static bool is_internal(const struct pl_value *value) {
@@ -158,7 +149,8 @@ static void take_handle(struct pl_channel *channel,
     refuse(channel, PL_EPROTO, "a handle without a descriptor");
     return;
   }
-  if (check_fds(type, channel->pending, count) != 0) {
+  /* Of many the first: a call for each would double what they cost. */
+  if (pl__handle_check(type, channel->pending[0]) != 0) {
     refuse(channel, PL_ENOTSOCK, "a handle of another kind than it says");
     return;
   }
@@ -172,7 +164,7 @@ static void take_handle(struct pl_channel *channel,
   /* The tree is ours, and callbacks may change it. */
   if (inner != NULL) message.value = (struct pl_value *)(uintptr_t)inner;
   take_fds(channel, fds, count);
-  pl__channel_answer(channel, "NODE_HANDLE_ACK");
+  pl__channel_answer(channel, true);
   deliver(channel, &message);
 }
 
@@ -202,18 +194,30 @@ static void take_message(struct pl_channel *channel, const char *data,
   struct pl__json_fault fault = {"an empty line", 0};
   int error;
   pl_values_reset(&channel->values);
-  if (channel->mode == PL_CHANNEL_ADVANCED)
+  if (channel->mode == PL_CHANNEL_ADVANCED) {
     error = pl__clone_get(&channel->values, data, length, &value, &fault);
-  else if (length == 0)
+  } else if (length == sizeof PL__ACK_LINE - 1 &&
+             memcmp(data, PL__ACK_LINE, length) == 0) {
+    pl__channel_answered(channel, true); /* it comes often */
+    return;
+  } else if (length == 0) {
     error = PL_EBADMSG;
-  else
+  } else {
     error = pl__json_get(&channel->values, data, length, &value, &fault);
+  }
   if (error == 0)
     dispatch(channel, value, data, length);
   else if (error == PL_EBADMSG)
     pl__channel_problem(channel, error, fault.what);
   else
     pl__channel_end(channel, error);
+}
+
+/* The frame of a clone whose length stands here. */
+static size_t clone_frame(const char *data) {
+  const unsigned char *head = (const void *)data;
+  return 4 + ((size_t)head[0] << 24 | (size_t)head[1] << 16 |
+              (size_t)head[2] << 8 | head[3]);
 }
 
 /* How long the frame at the begin of these bytes is, 0: it is not whole yet,
@@ -223,9 +227,7 @@ static size_t frame_length(const struct pl_channel *channel, const char *data,
   size_t whole;
   if (channel->mode == PL_CHANNEL_ADVANCED) {
     if (length < 4) return 0;
-    const unsigned char *head = (const void *)data;
-    whole = 4 + ((size_t)head[0] << 24 | (size_t)head[1] << 16 |
-                 (size_t)head[2] << 8 | head[3]);
+    whole = clone_frame(data);
   } else {
     const char *newline = memchr(data + seen, '\n', length - seen);
     whole = newline == NULL ? length + 1 : (size_t)(newline - data) + 1;
@@ -274,8 +276,8 @@ static size_t missing(const struct pl_channel *channel, const char *data,
   }
   size_t have = channel->partial_length;
   if (have < 4) return length < 4 - have ? length : 4 - have;
-  size_t whole = frame_length(channel, channel->partial, SIZE_MAX, 0);
-  if (whole == SIZE_MAX) return 0;
+  size_t whole = clone_frame(channel->partial);
+  if (whole - 1 > channel->most_length) return 0;
   return whole - have < length ? whole - have : length;
 }
 

@@ -457,7 +457,8 @@ int pl_channel_send_text(struct pl_channel *channel, const char *text,
 
 int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
                          enum pl_handle_type type, const int *fds,
-                         unsigned count, struct pl_send *send) {
+                         unsigned count, bool keep_open,
+                         struct pl_send *send) {
   struct pl_passing passing = {.type = (uint8_t)type, .fd = -1};
   struct parcel parcel = {
       .value = value, .passing = &passing, .fd_count = count};
@@ -468,6 +469,7 @@ int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
   struct pl__piece piece = {.fd = -1,
                             .send = send,
                             .type = (uint8_t)type,
+                            .state = keep_open ? PL__PIECE_KEEP : 0,
                             .fd_count = (uint16_t)count};
   piece.fds = pl__resize(&channel->loop->allocator, NULL,
                          count * sizeof *piece.fds);
@@ -478,7 +480,10 @@ int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
   return result;
 }
 
-void pl__channel_answer(struct pl_channel *channel, const char *cmd) {
+/* {"cmd":"NODE_HANDLE_ACK"}, or NACK, as an advanced channel says it. */
+static int put_answer(struct pl_channel *channel, struct pl__bytes *out,
+                      bool received) {
+  const char *cmd = received ? "NODE_HANDLE_ACK" : "NODE_HANDLE_NACK";
   struct pl_value name = {
       .type = PL_VALUE_STRING, .length = 3, .bytes = "cmd"};
   struct pl_value text = {
@@ -487,6 +492,10 @@ void pl__channel_answer(struct pl_channel *channel, const char *cmd) {
   struct pl_value object = {
       .type = PL_VALUE_OBJECT, .length = 1, .first = &entry, .last = &entry};
   struct parcel parcel = {.value = &object};
+  return put(channel, out, &parcel);
+}
+
+void pl__channel_answer(struct pl_channel *channel, bool received) {
   struct pl__piece piece = {.fd = -1};
   struct pl__lane *lane = &channel->out;
   if (!pl__channel_is_open(channel) || channel->state & PL__CHANNEL_MUTE)
@@ -494,7 +503,12 @@ void pl__channel_answer(struct pl_channel *channel, const char *cmd) {
   struct pl__bytes *bytes = pl__lane_bytes(lane);
   size_t start = bytes->length;
   int error = pl__lane_reserve(lane);
-  if (error == 0) error = put(channel, bytes, &parcel);
+  if (error == 0 && channel->mode == PL_CHANNEL_JSON && received) {
+    put_text(bytes, PL__ACK_LINE "\n"); /* the one that is sent often */
+    error = bytes->failed ? PL_ENOMEM : 0;
+  } else if (error == 0) {
+    error = put_answer(channel, bytes, received);
+  }
   if (error != 0) {
     pl__channel_end(channel, error);
     return;

@@ -111,7 +111,8 @@ static inline bool pl__channel_is_open(const struct pl_channel *channel) {
 
 void pl__channel_write_out(struct pl_channel *channel);
 /* Answers a handle: "NODE_HANDLE_ACK" or "NODE_HANDLE_NACK". */
-void pl__channel_answer(struct pl_channel *channel, const char *cmd);
+#define PL__ACK_LINE "{\"cmd\":\"NODE_HANDLE_ACK\"}"
+void pl__channel_answer(struct pl_channel *channel, bool received);
 /* The first of `asked` was acknowledged or refused. */
 void pl__channel_answered(struct pl_channel *channel, bool received);
 /* Moves what waited behind handles as far as the window allows. */

@@ -92,7 +92,7 @@ struct pl_scheduler {
 
 /* The first that became free: Node's round robin. */
 extern const struct pl_scheduler pl_schedule_round_robin;
-/* By their weights and smoothly, as nginx: 1, 2 and 6 are c c b c a c c b c. */
+/* By their weights and smoothly, as nginx: 1, 2 and 6 are c b c c a c c b c. */
 extern const struct pl_scheduler pl_schedule_weighted;
 
 /* Starting workers again that have died by themselves. Times: ms. */

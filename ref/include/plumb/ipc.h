@@ -239,13 +239,15 @@ int pl_channel_send_text(struct pl_channel *channel, const char *text,
  * Sends many descriptors of one type with one message, for receivers that are
  * pl_channels too: {"cmd":"NODE_HANDLE","type":T,"count":N,"msg":M}. They are
  * one handle to the window, and acknowledged at once. fds: copied; the
- * descriptors are taken, all or none.
+ * descriptors are taken, all or none, or (keep_open) borrowed as pl_passing's.
+ * The receiver looks at the first one alone: whether they are sockets at all.
  * Errors: as pl_channel_send(); PL_EINVAL for a count of 0 or above
  * PL_CHANNEL_MOST_FDS.
  */
 int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
                          enum pl_handle_type type, const int *fds,
-                         unsigned count, struct pl_send *send);
+                         unsigned count, bool keep_open,
+                         struct pl_send *send);
 
 /* Writes now what was sent, as far as the kernel takes it. */
 void pl_channel_flush(struct pl_channel *channel);

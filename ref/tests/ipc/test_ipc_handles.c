@@ -529,11 +529,11 @@ static void many_descriptors_go_with_one_message(void **state) {
     struct pl_channel *channel = &ends->a.channel;
     assert_int_equal(pl_channel_send_many(channel, value,
                                           PL_HANDLE_DGRAM_NATIVE, fds, 254,
-                                          NULL),
+                                          false, NULL),
                      PL_EINVAL);
     assert_int_equal(pl_channel_send_many(channel, value,
                                           PL_HANDLE_DGRAM_NATIVE, fds, 253,
-                                          &send),
+                                          false, &send),
                      1);
     ends->b.on_message = take_all;
     ends_turn(ends);
