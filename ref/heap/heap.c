@@ -212,7 +212,8 @@ void pl_heap_stats(const struct pl_heap *head, struct pl_heap_stats *out) {
   const struct pl_weak *const lists[] = {heap->weak_young, heap->weak_old};
   for (int i = 0; i < 2; i++)
     for (const struct pl_weak *weak = lists[i]; weak; weak = weak->next)
-      out->weak++;
+      if (weak->kind == PL__HOLDING) out->held += weak->external;
+      else out->weak++;
 }
 
 int pl_heap_set_old_max(struct pl_heap *head, size_t bytes) {

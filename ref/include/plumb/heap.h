@@ -555,6 +555,7 @@ struct pl_heap_stats {
   size_t old_max;
   size_t semi_capacity; /* of one semi-space, at present */
   size_t external;
+  size_t held;     /* of these, by holdings */
   size_t pooled;   /* bytes of emptied pages that are kept for later, up to
                       semi_capacity; in no other figure */
   size_t metadata; /* bytes of the heap's own tables */
