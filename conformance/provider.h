@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "provider_heap.h"
+#include "provider_processes.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -308,7 +309,9 @@ struct pl_modules_host {
  * what `host` points to as `self` until destroy(). */
 struct pl_modules_options {
   size_t size;                         /* of the caller */
-  const struct pl_modules_host *host;  /* NULL: only resolution is wanted */
+  /* NULL: only resolution is wanted. Then failures are kept like successes,
+   * until changed(); a loader looks again, as Node does. */
+  const struct pl_modules_host *host;
   const struct pl_bytes *conditions;   /* besides the runtime's own */
   size_t condition_count;
   const struct pl_bytes *search_path;  /* absolute folders: NODE_PATH */
@@ -349,7 +352,6 @@ struct pl_module_outcome {
   int thrown;
   const char *code; /* "MODULE_NOT_FOUND"; NULL: it has none */
   const char *name; /* "Error", "TypeError" */
-  const char *message;
   struct pl_bytes error_path, request_path;
   const struct pl_bytes *stack; /* the files that required each other, the */
   size_t stack_length;          /* innermost first; NULL: it has none */
@@ -412,6 +414,10 @@ struct pl_modules_table {
   int (*entry)(void *modules, struct pl_bytes file,
                struct pl_module_outcome *outcome);
 
+  /* The message of the error that the last outcome told of, borrowed as it is;
+   * NULL: it has none. */
+  const char *(*message)(void *modules);
+
   /* -- a module ------------------------------------------------------------ */
 
   struct pl_bytes (*text)(const void *module, enum pl_module_text what);
@@ -454,6 +460,7 @@ struct pl_provider {
   const struct pl_modules_table *modules;
   const struct pl_heap_table *heap;
   const struct pl_buffer_table *buffer;
+  const struct pl_processes_table *processes;
 };
 
 const struct pl_provider *pl_provider_v1(void);

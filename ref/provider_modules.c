@@ -18,7 +18,8 @@ struct instance {
   struct pl_resolver *resolver;
   struct pl_loader *loader;
   struct pl_modules_host host;
-  struct pl_bytes stack[256]; /* of the last outcome */
+  struct pl_load_error error; /* of the last outcome */
+  struct pl_bytes stack[256];
 };
 
 static struct pl_bytes bytes_of(const char *text) {
@@ -106,30 +107,6 @@ static int open_resolver(struct instance *instance,
   return error;
 }
 
-static int open_loader(struct instance *instance) {
-  const struct pl_modules_host *host = &instance->host;
-  struct pl_loader_config config = {
-      .resolver = instance->resolver,
-      .fs = &instance->fs.base,
-      .host = {.self = instance,
-               .make = host_make,
-               .hold = host_hold,
-               .release = host_release,
-               .run = host_run,
-               .core = host_core,
-               .json = host_json,
-               .other = host->other == NULL ? NULL : host_other,
-               .dispose = host->dispose == NULL ? NULL : host_dispose}};
-  return pl_loader_create(&config, &instance->loader);
-}
-
-static void ref_destroy(void *modules) {
-  struct instance *instance = modules;
-  if (instance->loader != NULL) pl_loader_destroy(instance->loader);
-  if (instance->resolver != NULL) pl_resolver_destroy(instance->resolver);
-  free(instance);
-}
-
 /* Without a host nothing is ever loaded: none of these is called. */
 static void *no_value(void *self) {
   (void)self;
@@ -152,6 +129,31 @@ static int no_exports(void *self, struct pl_bytes text, void **exports) {
   (void)text;
   (void)exports;
   return PL_ENOTSUP;
+}
+
+static int open_loader(struct instance *instance) {
+  const struct pl_modules_host *host = &instance->host;
+  struct pl_loader_config config = {
+      .resolver = instance->resolver,
+      .fs = &instance->fs.base,
+      .keep_failures = host->run == no_run,
+      .host = {.self = instance,
+               .make = host_make,
+               .hold = host_hold,
+               .release = host_release,
+               .run = host_run,
+               .core = host_core,
+               .json = host_json,
+               .other = host->other == NULL ? NULL : host_other,
+               .dispose = host->dispose == NULL ? NULL : host_dispose}};
+  return pl_loader_create(&config, &instance->loader);
+}
+
+static void ref_destroy(void *modules) {
+  struct instance *instance = modules;
+  if (instance->loader != NULL) pl_loader_destroy(instance->loader);
+  if (instance->resolver != NULL) pl_resolver_destroy(instance->resolver);
+  free(instance);
 }
 
 static int ref_create(const struct pl_modules_options *options,
@@ -190,13 +192,13 @@ static int tell_error(struct instance *instance,
   outcome->thrown = error->failure == PL_LOAD_THREW ? error->thrown : 0;
   outcome->code = pl_load_error_code(error);
   outcome->name = pl_load_error_class(error);
-  outcome->message = error->message;
+  instance->error = *error;
   outcome->error_path = bytes_of(error->path);
   outcome->request_path = bytes_of(error->request);
-  for (size_t i = 0; i < error->depth; i++)
+  for (size_t i = 0; error->stack != NULL && i < error->depth; i++)
     instance->stack[i] = bytes_of(error->stack[i]);
   outcome->stack = error->stack == NULL ? NULL : instance->stack;
-  outcome->stack_length = error->depth;
+  outcome->stack_length = error->stack == NULL ? 0 : error->depth;
   return 1;
 }
 
@@ -313,6 +315,11 @@ static int ref_require(void *modules, void *module, struct pl_bytes specifier,
   return tell_required(instance, status, &required, outcome);
 }
 
+static const char *ref_message(void *modules) {
+  struct instance *instance = modules;
+  return pl_load_error_message(instance->loader, &instance->error);
+}
+
 static int ref_entry(void *modules, struct pl_bytes file,
                      struct pl_module_outcome *outcome) {
   struct instance *instance = modules;
@@ -397,6 +404,7 @@ const struct pl_modules_table provider_modules_table = {
     .extension = ref_extension,
     .require = ref_require,
     .entry = ref_entry,
+    .message = ref_message,
     .text = ref_text,
     .loaded = ref_loaded,
     .is_main = ref_is_main,

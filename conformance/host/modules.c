@@ -60,7 +60,7 @@ static char *copy_stack(const struct modules *modules,
   return text.bytes;
 }
 
-struct failure *failure_told(struct modules *modules,
+struct failure *failure_told(struct modules *modules, void *instance,
                              const struct pl_module_outcome *outcome) {
   struct failure *failure;
   if (outcome->thrown) {
@@ -75,7 +75,8 @@ struct failure *failure_told(struct modules *modules,
   if (!failure) return NULL;
   failure->code = copy_string(outcome->code);
   failure->name = copy_string(outcome->name);
-  failure->message = copy_string(outcome->message);
+  if (modules->table->message)
+    failure->message = copy_string(modules->table->message(instance));
   failure->path = copy_path(modules, outcome->error_path);
   failure->request_path = copy_bytes(outcome->request_path);
   failure->stack = copy_stack(modules, outcome);

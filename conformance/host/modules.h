@@ -110,8 +110,8 @@ void modules_uncaught(struct run *run, const struct op *op);
 
 /* What was thrown: made here, with no detail yet; NULL after run_fail(). */
 struct failure *failure_new(struct modules *modules);
-/* The one of an outcome that a provider told. */
-struct failure *failure_told(struct modules *modules,
+/* The one of an outcome that a provider's instance told. */
+struct failure *failure_told(struct modules *modules, void *instance,
                              const struct pl_module_outcome *outcome);
 /* The one that run->thrown stands for, which is taken back. */
 struct failure *failure_caught(struct run *run);

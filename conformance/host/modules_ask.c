@@ -114,7 +114,7 @@ static void resolve(struct run *run, const struct op *op,
   if (status < 0) {
     run_fail(run, op, "resolve: %s", error_name(status));
   } else if (status > 0) {
-    end_failed(run, op, failure_told(modules, &outcome));
+    end_failed(run, op, failure_told(modules, instance, &outcome));
   } else {
     if (op->slot >= 0)
       modules->outcomes[op->slot] = (struct outcome){true, NULL, NULL};
@@ -262,7 +262,8 @@ static void end_load(struct run *run, const struct op *op, int status,
   if (status < 0) {
     run_fail(run, op, "%s: %s", op->name, error_name(status));
   } else if (status > 0) {
-    end_failed(run, op, failure_told(run->modules, outcome));
+    end_failed(run, op,
+               failure_told(run->modules, run->modules->instance, outcome));
   } else {
     struct thing *value = outcome->exports;
     if (op->slot >= 0)

@@ -41,14 +41,26 @@ void pl__module_unlink(struct pl_module *parent, struct pl_module *child) {
   pl__list_drop(&child->dependants, parent);
 }
 
+static bool has(const struct pl__list *list, const struct pl_module *module) {
+  for (size_t i = list->count; i-- > 0;)
+    if (list->items[i] == module) return true;
+  return false;
+}
+
+/* Whoever loaded it has it as a child; else the shorter list is looked at. */
+static bool is_child(const struct pl_module *parent,
+                     const struct pl_module *child) {
+  if (child->parent == parent) return true;
+  return parent->children.count < child->dependants.count
+             ? has(&parent->children, child)
+             : has(&child->dependants, parent);
+}
+
 /* The child joins the children; when it was there before only if `again`. */
 static int link_child(struct pl_module *parent, struct pl_module *child,
                       bool again) {
-  if (parent == NULL) return 0;
+  if (parent == NULL || (!again && is_child(parent, child))) return 0;
   struct pl__list *children = &parent->children;
-  if (!again)
-    for (size_t i = children->count; i-- > 0;)
-      if (children->items[i] == child) return 0;
   if (!pl__list_add(parent->loader, children, child)) return PL_ENOMEM;
   if (!pl__list_add(parent->loader, &child->dependants, parent)) {
     children->count--;

@@ -105,8 +105,8 @@ int pl__module_fail(struct pl_loader *loader, struct pl_load_error *error,
   return 1;
 }
 
-/* The texts of an answer end with it, and an error may outlive that: they are
- * kept in one text, each with a NUL behind it. */
+/* Whether it is asked for again and again is not known here: the message is
+ * written when somebody wants it. */
 int pl__module_not_resolved(struct pl_loader *loader, struct pl_module *parent,
                             const struct pl_resolution *resolution,
                             struct pl_load_error *error) {
@@ -115,36 +115,32 @@ int pl__module_not_resolved(struct pl_loader *loader, struct pl_module *parent,
   for (struct pl_module *at = parent; at != NULL && depth < PL__STACK_MOST;
        at = at->parent)
     stack[depth++] = at->filename;
-  size_t length = pl_resolution_message(resolution, stack, depth, NULL, 0);
-  struct pl__text *text = &loader->message;
-  pl__text_clear(text);
-  char *room = loader->memory.resize(loader->memory.self, NULL, length + 1);
-  if (room == NULL) return PL_ENOMEM;
-  pl_resolution_message(resolution, stack, depth, room, length + 1);
-  pl__text_add(text, room, length + 1);
-  loader->memory.resize(loader->memory.self, room, 0);
-  size_t path = text->length;
-  if (resolution->error_path != NULL)
-    pl__text_add(text, resolution->error_path,
-                 strlen(resolution->error_path) + 1);
-  size_t request = text->length;
-  if (resolution->error_request != NULL)
-    pl__text_add(text, resolution->error_request,
-                 strlen(resolution->error_request) + 1);
-  if (text->broken) {
-    text->broken = false;
-    return PL_ENOMEM;
-  }
-  *error = (struct pl_load_error){
-      .failure = PL_LOAD_NOT_RESOLVED,
-      .code = resolution->code,
-      .message = text->bytes,
-      .path = resolution->error_path == NULL ? NULL : text->bytes + path,
-      .request =
-          resolution->error_request == NULL ? NULL : text->bytes + request,
-      .stack = resolution->has_stack ? stack : NULL,
-      .depth = resolution->has_stack ? depth : 0};
+  *error = (struct pl_load_error){.failure = PL_LOAD_NOT_RESOLVED,
+                                  .code = resolution->code,
+                                  .resolution = resolution,
+                                  .path = resolution->error_path,
+                                  .request = resolution->error_request,
+                                  .stack = resolution->has_stack ? stack : NULL,
+                                  .depth = depth};
   return 1;
+}
+
+const char *pl_load_error_message(struct pl_loader *loader,
+                                  const struct pl_load_error *error) {
+  const struct pl_resolution *resolution = error->resolution;
+  if (resolution == NULL) return error->message;
+  const char *const *stack = loader->stack;
+  size_t length =
+      pl_resolution_message(resolution, stack, error->depth, NULL, 0);
+  char *room = loader->memory.resize(loader->memory.self, NULL, length + 1);
+  if (room == NULL) return NULL;
+  pl_resolution_message(resolution, stack, error->depth, room, length + 1);
+  struct pl__text *text = &loader->message;
+  pl__text_set(text, room, length + 1);
+  loader->memory.resize(loader->memory.self, room, 0);
+  bool broken = text->broken;
+  text->broken = false;
+  return broken ? NULL : text->bytes;
 }
 
 const char *pl_load_error_class(const struct pl_load_error *error) {

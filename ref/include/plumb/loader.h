@@ -99,7 +99,8 @@ enum pl_load_failure {
 struct pl_load_error {
   enum pl_load_failure failure;
   enum pl_module_code code; /* NOT_RESOLVED */
-  const char *message;      /* borrowed until the next load; or NULL */
+  const char *message;      /* borrowed until the next load; or NULL. Of
+                               NOT_RESOLVED: pl_load_error_message() */
   int thrown;
   size_t position; /* BAD_JSON: byte */
   /* What Node's error has: its path and requestPath, or NULL, and of a module
@@ -108,6 +109,7 @@ struct pl_load_error {
   const char *path, *request;
   const char *const *stack;
   size_t depth;
+  const struct pl_resolution *resolution; /* that failed; or NULL */
 };
 
 /* What require() gives. */
@@ -137,6 +139,11 @@ int pl_module_require(struct pl_loader *loader, struct pl_module *parent,
  * the host threw has neither. */
 const char *pl_load_error_class(const struct pl_load_error *error);
 const char *pl_load_error_code(const struct pl_load_error *error);
+
+/* Node's message of an error of this loader, borrowed until the next load; NULL
+ * where it has none, and when memory runs out. */
+const char *pl_load_error_message(struct pl_loader *loader,
+                                  const struct pl_load_error *error);
 
 /*
  * A file that asks without being loaded (module.createRequire): its module, the

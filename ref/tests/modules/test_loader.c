@@ -294,7 +294,7 @@ static void core_modules_and_entries_of_their_name(void **unused) {
   assert_int_equal(run_main(&stage, "/n.js"), 0);
   assert_string_equal(stage.trace, "<fake> <core>");
   assert_int_equal(stage.error.code, PL_CODE_MODULE_NOT_FOUND);
-  assert_string_equal(stage.error.message,
+  assert_string_equal(pl_load_error_message(stage.loader, &stage.error),
                       "Cannot find module './x'\nRequire stack:\n- /n.js");
   end(&stage);
 }
