@@ -33,10 +33,12 @@ const isStore = (object) => object instanceof ArrayBuffer ||
 // The store behind a buffer, or a store itself.
 const storeOf = (object) => isStore(object) ? object : object.buffer;
 
+const filled = (made, fill) => fill.length === 0 ? made : made.fill(fill[0]);
+
 const MAKE = {
   'alloc': (length, fill) => Buffer.alloc(length, ...fill),
-  'unsafe': (length) => Buffer.allocUnsafe(length),
-  'slow': (length) => Buffer.allocUnsafeSlow(length),
+  'unsafe': (length, fill) => filled(Buffer.allocUnsafe(length), fill),
+  'slow': (length, fill) => filled(Buffer.allocUnsafeSlow(length), fill),
 };
 
 const STORES = {

@@ -73,10 +73,12 @@ function bunTools() {
   const jsc = attempt(() => require('bun:jsc'));
   if (!jsc) return {};
   // The stack is searched for what looks like a reference: write over it.
-  const scrub = (depth) => depth === 0 ? 0 : 1 + scrub(depth - 1);
+  const scrub = (depth, a, b, c) => depth === 0 ? [a, b, c].length
+    : 1 + scrub(depth - 1, depth, b + 1, [depth].length);
   return {
-    minor: () => { scrub(200); jsc.edenGC(); },
-    major: () => { scrub(200); jsc.fullGC(); },
+    minor: () => { scrub(500, 1, 2, 3); jsc.edenGC(); },
+    major: () => { scrub(500, 1, 2, 3); jsc.fullGC(); },
+    again: true,
   };
 }
 
@@ -91,8 +93,13 @@ function probe(tools, object) {
   return () => reference.deref() !== undefined;
 }
 
-function canary(tools) {
-  return probe(tools, {canary: true});
+/* Garbage to be found: whether one of it is there, as far as that can be told.
+ * Where the stack is searched for what looks like a reference, some may stay;
+ * that all do means that nothing was collected. */
+function canaries(tools) {
+  const all = [];
+  for (let i = 0; i < 16; i++) all.push(probe(tools, {canary: i}));
+  return () => all.every((there) => there());
 }
 
 /* ---- objects ------------------------------------------------------------- */
@@ -111,8 +118,10 @@ const classes = new Map();
 
 // The constructor of that name; snapshots tell objects by it.
 function constructorOf(name) {
+  if (!/^[A-Za-z]\w*$/.test(name)) throw new Error(`no name: ${name}`);
+  // Written out: a snapshot tells the name in the class's own text.
   if (!classes.has(name))
-    classes.set(name, {[name]: class {}}[name]);
+    classes.set(name, new Function(`return class ${name} {};`)());
   return classes.get(name);
 }
 
@@ -328,12 +337,26 @@ const TRACE_PARTS = {
   'has-pooled': /pooled: /,
 };
 
-function traceLines(name) {
-  const flags = ['--trace-gc', '--expose-gc'];
+// Runs a text in a process of this runtime with flags of V8.
+function runWithFlags(name, flags, text) {
   const {spawnSync} = require('child_process');
-  const done = name === 'deno'
-    ? spawnSync(process.execPath, ['eval', `--v8-flags=${flags}`, TRACED])
-    : spawnSync(process.execPath, [...flags, '-e', TRACED]);
+  return name === 'deno'
+    ? spawnSync(process.execPath, ['eval', `--v8-flags=${flags}`, text])
+    : spawnSync(process.execPath, [...flags, '-e', text]);
+}
+
+const LIMIT = `const v8 = require('v8');
+console.log(v8.getHeapStatistics().heap_size_limit / 1048576);`;
+
+function limitOf(name, flags) {
+  const text = name === 'deno' ? LIMIT.replace(
+    `require('v8')`, `(await import('node:v8')).default`) : LIMIT;
+  const done = runWithFlags(name, flags, text);
+  return done.status === 0 ? Number(done.stdout) : 'refused';
+}
+
+function traceLines(name) {
+  const done = runWithFlags(name, ['--trace-gc', '--expose-gc'], TRACED);
   return done.stdout.toString().split('\n').map((l) => TRACE_LINE.exec(l))
     .filter((found) => found !== null).map((found) => found[1]);
 }
@@ -388,7 +411,7 @@ class Heap {
   // Collects in a task of its own; what waits for it, or undefined.
   collect(kind, now, Later) {
     const counter = kind === 'minor' ? 'minor' : 'major';
-    const there = canary(this.tools);
+    const there = canaries(this.tools);
     const collect = () => {
       this.tools[kind]();
       return there;
@@ -398,8 +421,10 @@ class Heap {
       this.count(counter, !there());
       return undefined;
     }
-    return new Later(task().then(collect).then(task).then(() =>
-      this.count(counter, !there())));
+    const ended = task().then(collect).then(task);
+    // Once more, from another stack.
+    const later = this.tools.again ? ended.then(collect).then(task) : ended;
+    return new Later(later.then(() => this.count(counter, !there())));
   }
 
   // Turns of the loop in which what is due is called.
@@ -805,6 +830,14 @@ function operations({check, idOf, Later, tools, name: runtime}) {
       perform: () => {
         for (const kept = [];;) kept.push(new Array(1000).fill({}));
       },
+    },
+    'heap.limit-of': {
+      needs: 'heap.trace',
+      members: {flags: (v) => Array.isArray(v) ? null : 'a list',
+                log: check.text},
+      required: ['flags', 'log'],
+      perform: (run, {flags, log}) =>
+        tell(run, log, limitOf(runtime, flags)),
     },
     'heap.statistic': {
       needs: 'heap.statistics',

@@ -89,8 +89,7 @@ const HOLDERS = {
       configurable: true, get: () => own[0],
     }), (h) => { delete h.p; });
   },
-  'prototype': (o) => kept(Object.create(o),
-                           (h) => { Object.setPrototypeOf(h, null); }),
+  'prototype': (o) => kept({p: Object.create(o)}, (h) => { h.p = null; }),
   'timeout': (o) => {
     const timer = setTimeout((own) => own, FAR, o).unref();
     return {root: undefined, release: () => clearTimeout(timer)};
@@ -135,7 +134,8 @@ const HOLDERS = {
   'generator': (o) => {
     const made = generatorOver(o);
     made.next();
-    return {root: made, release: () => made.return()};
+    // A generator that has ended may keep its variables: it is let go.
+    return kept({made}, (h) => { h.made = null; });
   },
   'lost-generator': (o) => {
     generatorOver(o).next();
@@ -150,7 +150,8 @@ const HOLDERS = {
     wait(gate().promise, o);
     return lost();
   },
-  'iterator': (o) => kept([o][Symbol.iterator](),
+  // That of an array keeps it, even at its end (V8).
+  'iterator': (o) => kept(new Set([o]).values(),
                           (h) => { h.next(); h.next(); }),
   'proxy': (o) => {
     const {proxy, revoke} = Proxy.revocable(o, {});
