@@ -14,7 +14,9 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from plumbline.registry import Registry
     from plumbline.resolvers import Comparison, Difference, Question, Scan
+    from plumbline.resolvers._times import Small, Times
 
 __all__ = ["command"]
 
@@ -25,6 +27,7 @@ Examples:
   plumbline compare-resolvers . --node /usr/bin/node --json > found.json
   plumbline compare-resolvers . --pairs pairs.tsv
   plumbline compare-resolvers --installed
+  plumbline compare-resolvers --installed --times
 \b
 Exit status: 0 every difference is explained, 1 some is not, 2 nothing was
 proved (no Node 20 or 22, nothing to resolve).
@@ -46,10 +49,17 @@ proved (no Node 20 or 22, nothing to resolve).
 @click.option("--pairs", type=click.Path(path_type=Path), metavar="FILE",
               help="Also write the requires, as `from TAB specifier`: what "
               "plumb-resolve --batch and the benchmarks read.")
+@click.option("--times", is_flag=True,
+              help="Also measure: the reference, every runtime and resolver "
+              "that is here, interleaved. Takes minutes.")
+@click.option("--rounds", type=click.IntRange(1), default=5,
+              show_default=True, metavar="N",
+              help="How often each is measured.")
 @click.option("--json", "as_json", is_flag=True,
               help="All differences, as JSON.")
 def command(tree: Path | None, installed: bool, nodes: tuple[str, ...],
-            most: int, pairs: Path | None, as_json: bool) -> int:
+            most: int, pairs: Path | None, times: bool, rounds: int,
+            as_json: bool) -> int:
     """Resolve what a source tree asks for, on the reference and on Node.
 
     TREE is scanned for require(), import and import() of plain strings; each
@@ -75,7 +85,8 @@ def command(tree: Path | None, installed: bool, nodes: tuple[str, ...],
             "give one tree, or --installed",
             remedy="for example:  plumbline compare-resolvers ../app")
     binary = places.built("ref/apps/plumb-resolve/plumb-resolve")
-    found, skipped = find_nodes(read_registry(places), nodes)
+    registry = read_registry(places)
+    found, skipped = find_nodes(registry, nodes)
     console = remarks()
     for why in skipped:
         console.print(f"skipped: {why}", markup=False, soft_wrap=True)
@@ -93,17 +104,25 @@ def command(tree: Path | None, installed: bool, nodes: tuple[str, ...],
     if pairs is not None:
         _write_pairs(pairs, scan.of("r"))
     results = []
+    speed: list[Times] = []
+    small: list[Small] = []
     with tempfile.TemporaryDirectory(prefix="plumbline-home-") as home:
         for node in found:
             with console.status(f"resolving with {node.label}"):
                 results.append(compare(Reference(binary), node,
                                        scan.questions, Path(home)))
+        if times:
+            speed, small = _measure(registry, binary, scan, rounds,
+                                    Path(home))
     if as_json:
-        click.echo(json.dumps(_as_json(scan, results), indent=1))
+        told = {**_as_json(scan, results), **_times_as_json(speed, small)}
+        click.echo(json.dumps(told, indent=1))
     else:
         from plumbline.terminal import output
 
         _show(output(), places.short(tree), scan, results, most)
+        if times:
+            _show_times(output(), speed, small)
     return 1 if any(result.unexplained for result in results) else 0
 
 
@@ -111,6 +130,26 @@ def _write_pairs(path: Path, questions: Sequence[Question]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for question in questions:
             file.write(f"{question.place}\t{question.specifier}\n")
+
+
+def _measure(registry: Registry, binary: Path, scan: Scan, rounds: int,
+             folder: Path) -> tuple[list[Times], list[Small]]:
+    from plumbline.resolvers import Reference
+    from plumbline.resolvers._times import (
+        engines_of,
+        measure,
+        measure_small,
+        write_lists,
+    )
+    from plumbline.terminal import bars
+
+    asked = scan.of("r")
+    found, failing = write_lists(
+        folder, asked, Reference(binary).ask(asked, 20, folder))
+    engines = engines_of(registry, binary)
+    with bars() as make:
+        speed = measure(engines, found, failing, rounds, make("measuring"))
+    return speed, measure_small(engines[0], found, rounds)
 
 
 # -- for people ---
@@ -167,7 +206,65 @@ def _short(answer: Any, what: str) -> str:
     return f"{told}" if value in (told, None) else f"{told}: {value}"
 
 
+def _show_times(console: Console, speed: Sequence[Times],
+                small: Sequence[Small]) -> None:
+    from rich.table import Table
+
+    ours = speed[0]
+    table = Table(box=None, pad_edge=False, title_justify="left",
+                  title="Nanoseconds per resolution; x: by the reference's")
+    for name in ("", "resolved", "cold", "x", "calls", "warm", "x",
+                 "failing", "x"):
+        table.add_column(name, justify="right" if name else "left")
+    for one in speed:
+        cells = [one.engine.name, f"{one.rounds[0].resolved:,}"]
+        for what in ("cold", "warm", "failing"):
+            ratio = ours.ratio(one, what)
+            cells += [f"{one.median(what):,.0f}", f"{ratio:,.2f}"]
+            if what == "cold":
+                cells.append("-" if one.calls is None else f"{one.calls:.2f}")
+        table.add_row(*cells)
+    console.print()
+    console.print(table)
+    table = Table(box=None, pad_edge=False, title_justify="left",
+                  title="The reference, cold, in runs of so many")
+    for name in ("resolutions", "names alone", "listings alone", "as it is"):
+        table.add_column(name, justify="right")
+    for run in small:
+        table.add_row(f"{run.size:,}", f"{run.single:,.0f}",
+                      f"{run.listed:,.0f}", f"{run.chosen:,.0f}")
+    console.print()
+    console.print(table)
+
+
 # -- for programs ---
+
+
+def _times_as_json(speed: Sequence[Times],
+                   small: Sequence[Small]) -> dict[str, Any]:
+    if not speed:
+        return {}
+    return {
+        "times": [
+            {
+                "engine": one.engine.name,
+                "calls": one.calls,
+                "rounds": [
+                    {"cold": r.cold, "warm": r.warm, "failing": r.failing,
+                     "resolved": r.resolved}
+                    for r in one.rounds
+                ],
+                "ratios": {what: speed[0].ratio(one, what)
+                           for what in ("cold", "warm", "failing")},
+            }
+            for one in speed
+        ],
+        "small": [
+            {"size": run.size, "single": run.single, "listed": run.listed,
+             "chosen": run.chosen}
+            for run in small
+        ],
+    }
 
 
 def _as_json(scan: Scan, results: Sequence[Comparison]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from resolver_world import binary, cli, node, write  # noqa: F401
+
 from plumbline.resolvers import Node
 from plumbline.resolvers.installed import packages
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml  # type: ignore[import]
 
+from resolver_world import binary, node, wrong  # noqa: F401
+
 from plumbline.resolvers import (
     Node,
     RandomTrees,

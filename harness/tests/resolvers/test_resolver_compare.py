@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from resolver_world import binary, node, write, wrong  # noqa: F401
+
 from plumbline.resolvers import Node, Question, Reference, compare
 from plumbline.resolvers._compare import differing, explain
 

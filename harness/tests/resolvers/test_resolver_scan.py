@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from resolver_world import binary, write  # noqa: F401
+
 from plumbline.errors import UsageError
 from plumbline.resolvers import Question, scan_tree
 
