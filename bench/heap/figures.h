@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "plumb/heap.h"
+#include "plumb/pauses.h"
 
 enum { ROUNDS = 9, NODE_BYTES = 48 };
 
@@ -20,8 +21,10 @@ struct node { /* 48 bytes with its header: the tree node of GCBench */
   uint64_t number[3];
 };
 
-/* What the pauses since the last forget() were, by kind. */
+/* What the pauses since the last forget() were, by kind and altogether. */
 struct pauses {
+  struct pl_pauses record;
+  uint64_t since;
   uint64_t worst[PL_GC_KINDS], sum[PL_GC_KINDS];
   size_t count[PL_GC_KINDS];
   struct pl_gc_event last;
@@ -45,6 +48,9 @@ void stage_begin(struct stage *stage, size_t semi,
                  const struct pl_heap_config *more);
 void stage_end(struct stage *stage);
 void forget(struct stage *stage);
+/* Quantiles of the pauses since the last forget(), and the mutator's least share
+ * of windows of 1 to 100 ms; on the logical clock of 1 to 100 MB. */
+void tell_pauses(const struct stage *stage, const char *part);
 
 /* Hangs a complete tree of `depth` below *handle, from the top down; makes one
  * from the bottom up. */

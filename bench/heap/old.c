@@ -54,6 +54,7 @@ static void beside_a_mutator(struct stage *stage, void ***trees, int count) {
   } while (stats.marking || stats.sweeping);
   figure("old/beside-mutator/longest-pause", ms(longest(&stage->pauses)),
          "ms");
+  tell_pauses(stage, "old/beside-mutator");
 }
 
 static uint64_t count_nodes(const struct node *node) {

@@ -45,6 +45,7 @@ void figure(const char *name, double value, const char *unit) {
 
 static void on_event(void *arg, const struct pl_gc_event *event) {
   struct pauses *pauses = arg;
+  pl_pauses_add(&pauses->record, event);
   pauses->last = *event;
   pauses->count[event->kind]++;
   pauses->sum[event->kind] += event->pause_ns;
@@ -61,7 +62,8 @@ void stage_begin(struct stage *stage, size_t semi,
   config.clock.now_ns = stage_clock;
   config.arg = &stage->pauses;
   config.on_event = on_event;
-  *stage = (struct stage){0};
+  *stage = (struct stage){.pauses.since = now_ns()};
+  pl_pauses_init(&stage->pauses.record, NULL);
   if (pl_heap_create(&config, &stage->heap) != 0 ||
       pl_heap_type_add(stage->heap, &node, &stage->node) != 0)
     must(NULL);
@@ -69,10 +71,50 @@ void stage_begin(struct stage *stage, size_t semi,
 
 void stage_end(struct stage *stage) {
   pl_heap_destroy(stage->heap);
+  pl_pauses_free(&stage->pauses.record);
 }
 
 void forget(struct stage *stage) {
-  stage->pauses = (struct pauses){0};
+  pl_pauses_free(&stage->pauses.record);
+  stage->pauses = (struct pauses){.since = now_ns()};
+  pl_pauses_init(&stage->pauses.record, NULL);
+}
+
+static void figure_of(const char *part, const char *what, double value,
+                      const char *unit) {
+  char name[96];
+  snprintf(name, sizeof name, "%s/%s", part, what);
+  figure(name, value, unit);
+}
+
+void tell_pauses(const struct stage *stage, const char *part) {
+  const struct pl_pauses *record = &stage->pauses.record;
+  const struct pl_histogram *wall = &record->histogram[PL_PAUSE_WALL];
+  static const struct {
+    const char *name;
+    double quantile;
+  } quantiles[] = {{"pause-p50", 0.5}, {"pause-p99", 0.99},
+                   {"pause-p99.9", 0.999}, {"pause-max", 1}};
+  for (int i = 0; i < 4; i++)
+    figure_of(part, quantiles[i].name,
+              (double)pl_histogram_quantile(wall, quantiles[i].quantile) / 1e6,
+              "ms");
+  uint64_t now = now_ns();
+  struct pl_heap_stats stats;
+  pl_heap_stats(stage->heap, &stats);
+  uint64_t start = 0, end = stats.allocated + record->work;
+  if (record->count != 0) start = record->list[PL_PAUSE_LOGICAL][0].start;
+  for (uint64_t window = 1; window <= 100; window *= 10) {
+    char name[32];
+    snprintf(name, sizeof name, "mmu-%d-ms", (int)window);
+    figure_of(part, name,
+              100 * pl_pauses_mmu(record, PL_PAUSE_WALL, stage->pauses.since,
+                                  now, window * 1000000), "%");
+    snprintf(name, sizeof name, "mmu-%d-MB", (int)window);
+    figure_of(part, name,
+              100 * pl_pauses_mmu(record, PL_PAUSE_LOGICAL, start, end,
+                                  window * 1000000), "%");
+  }
 }
 
 static inline struct node *new_node(struct stage *stage) {

@@ -49,6 +49,7 @@ uint64_t trees(size_t semi) {
          "ms");
   figure("trees/longest-major", (double)stage.pauses.worst[PL_GC_MAJOR] / 1e6,
          "ms");
+  tell_pauses(&stage, "trees");
   struct pl_heap_stats stats;
   pl_heap_stats(stage.heap, &stats);
   figure("trees/minor-collections", (double)stats.collections[PL_GC_MINOR],

@@ -151,6 +151,8 @@ static void end_event(struct pl__heap *heap) {
   set_external_trigger(heap, event->kind);
   pl__young_set_end(heap);
   event->pause_ns = clock->now_ns(clock->self) - event->start_ns;
+  if (event->kind != PL_GC_MINOR)
+    heap->last_step_ns = event->start_ns + event->pause_ns;
   event->after = pl__used(heap);
   event->work = (uint64_t)event->copied + event->promoted + event->moved +
                 event->marked + event->swept;
@@ -327,6 +329,19 @@ static void collect_for_growth(struct pl__heap *heap) {
     configured_step(heap, PL_GC_OLD_GREW);
 }
 
+/* With a budget in time the mutator has as much before the next step. */
+static void step_or_wait(struct pl__heap *heap) {
+  const struct pl_heap_clock *clock = &heap->config.clock;
+  uint64_t budget = heap->config.step_ns;
+  if (budget == 0 ||
+      clock->now_ns(clock->self) - heap->last_step_ns >= budget) {
+    configured_step(heap, PL_GC_OLD_GREW);
+    return;
+  }
+  heap->step_at = pl__clock(heap) + heap->config.step_bytes;
+  pl__young_set_end(heap);
+}
+
 /* The pause that is due before an allocation, if there is one. */
 static void collect_if_due(struct pl__heap *heap, const struct request *want) {
   unsigned stress = heap->config.stress;
@@ -342,7 +357,7 @@ static void collect_if_due(struct pl__heap *heap, const struct request *want) {
     collect_for_growth(heap);
   } else if (!full && heap->phase != PL__IDLE &&
              pl__clock(heap) >= heap->step_at) {
-    configured_step(heap, PL_GC_OLD_GREW);
+    step_or_wait(heap);
   }
   /* When all of it survived the first, the second promotes it. */
   for (int i = 0; i < 2 && semi_space_is_full(heap, want); i++)

@@ -178,6 +178,7 @@ struct pl__heap {
   bool marked_all;   /* nothing was left to mark: the end is due */
   uint64_t epoch;    /* ends of marking so far */
   uint64_t step_at;  /* logical time of the next step */
+  uint64_t last_step_ns; /* the end of the last one */
   size_t force;      /* bytes in use at which the rest is done at once */
 
   /* The marker. */

@@ -187,7 +187,8 @@ struct pl_heap_fault {
  *                begins by itself because the old generation grew goes in
  *                steps; without, at once. A step overruns by the time of some
  *                200 objects or a page.
- *   step_bytes   allocation between two steps; 64 KiB
+ *   step_bytes   allocation between two steps; 64 KiB. With step_ns, the next
+ *                step also waits until the mutator has had that time.
  *   stress       collect at every n-th allocation that is not inlined away;
  *                0: never. All allocations then take the slow path. Every
  *                16th of them is a major collection.

@@ -100,6 +100,45 @@ static void allocation_drives_the_steps_to_the_end(void **state) {
   ground_end(&ground);
 }
 
+struct spacing {
+  uint64_t end, least;
+  size_t steps;
+};
+
+static void on_paced_event(void *arg, const struct pl_gc_event *event) {
+  struct spacing *spacing = arg;
+  if (event->kind == PL_GC_STEP && spacing->end != 0) {
+    uint64_t gap = event->start_ns - spacing->end;
+    spacing->steps++;
+    if (gap < spacing->least) spacing->least = gap;
+  }
+  if (event->kind != PL_GC_MINOR)
+    spacing->end = event->start_ns + event->pause_ns;
+}
+
+static void mutator_has_the_time_of_a_step_between_two(void **state) {
+  (void)state;
+  struct ground ground;
+  struct spacing spacing = {.least = UINT64_MAX};
+  ground_begin(&ground);
+  ground.config.step_work = 0;
+  ground.config.step_ns = 5000; /* five readings of the clock */
+  ground.config.step_bytes = 1 * KIB;
+  ground.config.old_trigger = 400000;
+  ground.config.arg = &spacing;
+  ground.config.on_event = on_paced_event;
+  ground.config.near_limit = NULL;
+  ground.config.on_fault = NULL;
+  assert_int_equal(ground_heap(&ground), 0);
+  void **list = pl_handle(ground.heap, NULL);
+  old_list(&ground, list, 11000);
+  for (int i = 0; i < 20000; i++)
+    assert_non_null(new_pair(&ground, 1));
+  assert_true(spacing.steps > 5);
+  assert_true(spacing.least >= 5000);
+  ground_end(&ground);
+}
+
 /* The only reference to an object moves from where marking has not been to
  * where it has. */
 static void object_that_is_hidden_from_the_marker_survives(void **state) {
@@ -319,6 +358,7 @@ int main(void) {
       cmocka_unit_test(step_costs_what_its_budget_says),
       cmocka_unit_test(time_budget_ends_a_step),
       cmocka_unit_test(allocation_drives_the_steps_to_the_end),
+      cmocka_unit_test(mutator_has_the_time_of_a_step_between_two),
       cmocka_unit_test(object_that_is_hidden_from_the_marker_survives),
       cmocka_unit_test(dropped_barrier_of_the_marker_is_caught),
       cmocka_unit_test(what_is_promoted_or_born_old_while_marking_survives),
