@@ -170,6 +170,7 @@ static enum outcome invalid_match(const struct hunt *hunt) {
 static enum outcome string_target(struct hunt *hunt,
                                   const struct pl__value *target) {
   struct pl__job *job = hunt->job;
+  if (job->tell != NULL) pl__tell(job, target->text, target->length, "target");
   const char *text = target->text;
   size_t length = target->length, scheme;
   if (!pl__starts(text, length, "./")) {
@@ -294,6 +295,8 @@ static enum outcome object_target(struct hunt *hunt,
   uint64_t seen = 0;
   for (const struct pl__value *at = target->first; at != NULL; at = at->next) {
     int condition = condition_of(job, at->key, at->key_length);
+    if (condition < 0 && job->tell != NULL)
+      pl__tell(job, at->key, at->key_length, "condition does not hold");
     if (condition < 0 || seen >> condition & 1) continue;
     seen |= UINT64_C(1) << condition;
     if (job->tell != NULL)
@@ -312,15 +315,19 @@ static enum outcome target_of(struct hunt *hunt, const struct pl__value *target,
     return FAILED;
   }
   switch (target->type) {
-  case PL__JSON_STRING:
-    if (hunt->job->tell != NULL)
-      pl__tell(hunt->job, target->text, target->length, "target");
-    return string_target(hunt, target);
+  case PL__JSON_STRING: {
+    enum outcome outcome = string_target(hunt, target);
+    if (hunt->job->tell != NULL && outcome == FAILED)
+      pl__tell(hunt->job, target->text, target->length, "no valid target");
+    return outcome;
+  }
   case PL__JSON_ARRAY:
     return array_target(hunt, target, depth);
   case PL__JSON_OBJECT:
     return object_target(hunt, target, depth);
   case PL__JSON_NULL:
+    if (hunt->job->tell != NULL)
+      pl__tell(hunt->job, hunt->key, hunt->key_length, "excluded: null");
     return NOTHING;
   default:
     return invalid_target(hunt, target);
@@ -395,6 +402,10 @@ static enum outcome among_members(struct hunt *hunt,
   hunt->pattern = false;
   if (found == NULL) {
     found = best_pattern(field, name, length);
+    if (found == NULL && hunt->job->tell != NULL)
+      pl__tell(hunt->job, name, length,
+               hunt->internal ? "no imports key matches"
+                              : "no exports key matches");
     if (found == NULL) return UNDEFINED;
     hunt->pattern = true;
     hunt->rest = name + base_length(found) - 1;

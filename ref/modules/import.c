@@ -203,6 +203,7 @@ static const struct pl__package *scope_of(struct pl__job *job,
 bool pl__import_bare(struct pl__job *job, struct pl_place *place,
                      const char *name, size_t length) {
   if (pl__is_core(job->resolver, name, length)) {
+    if (job->tell != NULL) pl__tell(job, name, length, "a core module");
     job->is_core = true;
     struct pl__text url = {.memory = &job->resolver->memory};
     pl__text_string(&url, "node:");

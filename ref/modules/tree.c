@@ -302,6 +302,8 @@ static struct pl__node *follow(struct pl__job *job, struct pl__node *node,
     job->reason = "ELOOP";
     return NULL;
   }
+  if (link->target == NULL && job->reason == NULL)
+    job->reason = "a link that leads nowhere";
   return link->target;
 }
 

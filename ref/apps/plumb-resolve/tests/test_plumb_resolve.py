@@ -80,6 +80,46 @@ def test_explaining_shows_every_probe_in_order(tree: Path) -> None:
     assert json.loads(lines[-1])["code"] == "MODULE_NOT_FOUND"
 
 
+def _steps(*args: str) -> list[tuple[str, str]]:
+    """What is looked at, below the tree, and what came of it."""
+    lines = _run("--explain", *args, status=1).splitlines()
+    pairs = [line.strip().split("  ", 1) for line in lines if line[:1] == " "]
+    return [(what, why.strip()) for what, why in pairs]
+
+
+def test_explaining_follows_exports_to_the_target(tmp_path: Path) -> None:
+    """Which key and which conditions, what is excluded or no target."""
+    exports = {".": {"types": "./t", "import": "./i.mjs", "require": [
+        "../out.js", "./r.js"]}, "./no/*": None}
+    _write(tmp_path, {"node_modules/p/package.json": json.dumps(
+        {"exports": exports})})
+    folder = f"{tmp_path.resolve()}/node_modules/p"
+    has = (folder, "its package.json has exports")
+    assert _steps("--from", str(tmp_path), "p") == [
+        has, (".", "exports key matches"),
+        ("types", "condition does not hold"),
+        ("import", "condition does not hold"),
+        ("require", "condition holds"),
+        ("../out.js", "target"), ("../out.js", "no valid target"),
+        ("./r.js", "target"), (f"{folder}/r.js", "no such file")]
+    assert _steps("--from", str(tmp_path), "p/no/x") == [
+        has, ("./no/*", "exports key matches"), ("./no/*", "excluded: null")]
+    assert _steps("--from", str(tmp_path), "p/x") == [
+        has, ("./x", "no exports key matches")]
+
+
+def test_explaining_tells_why_a_name_is_not_there(tmp_path: Path) -> None:
+    """Links that lead nowhere or round, files on the way, long names."""
+    (tmp_path / "gone.js").symlink_to("nope")
+    (tmp_path / "round").symlink_to("round")
+    (tmp_path / "a.js").write_text("")
+    reasons = {
+        name: _steps("--from", str(tmp_path), f"./{name}")[0][1]
+        for name in ("gone.js", "round", "a.js/x", "x" * 300)}
+    assert list(reasons.values()) == [
+        "a link that leads nowhere", "ELOOP", "ENOTDIR", "ENAMETOOLONG"]
+
+
 def test_a_batch_answers_every_line(tree: Path) -> None:
     """Also those that are nonsense."""
     out = _run("--batch", text=f"{tree}\t./a\nnonsense\n{tree}\tnope\n{tree}\tfs", status=1)
@@ -102,6 +142,40 @@ def test_a_graph_marks_cycles_and_what_is_exported_by_then(tree: Path) -> None:
     assert graph["cycles"] == 1
     dot = _run("--graph", str(tree / "a.js"), "--dot", status=1)
     assert "m1 -> m0 [style=solid,color=red" in dot
+
+
+def test_a_graph_of_modules_and_replaced_exports(tmp_path: Path) -> None:
+    """An import has no partial exports; a new module.exports drops the old."""
+    _write(tmp_path, {
+        "m.mjs": "import './n.mjs'; import './c.cjs';",
+        "n.mjs": "import './m.mjs'; export * from './m.mjs';",
+        "c.cjs": "exports.old = 1; module.exports = {}; exports.x = 1;\n"
+                 "module.exports.y = 2; require('./c.cjs'); exports.late = 1;"})
+    graph = json.loads(_run("--graph", str(tmp_path / "m.mjs")))
+    names = [Path(module["path"]).name for module in graph["modules"]]
+    assert names == ["m.mjs", "n.mjs", "c.cjs"]
+    assert graph["cycles"] == 3
+    back = graph["modules"][1]["edges"][0]
+    assert back["cycle"] and "exportsSoFar" not in back
+    assert graph["modules"][2]["edges"][0]["exportsSoFar"] == ["x", "y"]
+
+
+def test_a_graph_may_be_deep_and_have_what_cannot_be_read(
+    tmp_path: Path
+) -> None:
+    """Eight thousand modules, each asking for the next; no stack is used up.
+    An entry that is not there is status 2."""
+    count = 8000
+    for number in range(count):
+        (tmp_path / f"m{number}.js").write_text(f"require('./m{number + 1}')")
+    (tmp_path / f"m{count}.js").write_bytes(b"\xff\0require('fs')")
+    graph = json.loads(_run("--graph", str(tmp_path / "m0.js")))
+    assert len(graph["modules"]) == count + 1
+    assert graph["modules"][-1]["edges"][0]["path"] == "fs"
+    dot = _run("--graph", str(tmp_path / "m0.js"), "--dot").splitlines()
+    assert (dot[0], dot[-1]) == ("digraph modules {", "}")
+    assert sum(" -> " in line for line in dot) == count
+    assert _run("--graph", str(tmp_path / "none.js"), status=2) == ""
 
 
 def test_paths_of_the_environment_are_heeded(tree: Path) -> None:
