@@ -24,11 +24,15 @@ struct tree {
  * left. End it with tree_remove(). */
 const char *tree_write(struct tree *tree, size_t packages);
 void tree_remove(struct tree *tree);
+/* The tree with so many packages, which nobody changes: written when it is
+ * first asked for, removed when the process exits. NULL, or what went wrong. */
+const char *tree_of(const struct tree **tree, size_t packages);
 
 /* The benchmarks of modules, NULL-terminated. */
 extern const struct bench *const modules_benchmarks[];
 
 extern const struct bench bench_resolve_cold, bench_resolve_warm,
-    bench_resolve_exports, bench_resolve_deep, bench_resolve_miss;
+    bench_resolve_exports, bench_resolve_deep, bench_resolve_miss,
+    bench_require_loaded;
 
 #endif

@@ -28,7 +28,7 @@ static const int64_t packages[] = {10, 100, 1000};
 struct resolving {
   const struct pl_modules_table *table;
   enum what what;
-  struct tree tree;
+  const struct tree *tree;
   void *instance;
   void *module;        /* who asks */
   char (*names)[NAME]; /* the specifiers */
@@ -57,7 +57,7 @@ static const char *open_instance(struct resolving *own) {
   if (own->table->create(&options, &own->instance) != 0)
     return "create() failed";
   char path[PATH_MAX + 32];
-  snprintf(path, sizeof path, "%s/%s", own->tree.root,
+  snprintf(path, sizeof path, "%s/%s", own->tree->root,
            own->what == DEEP ? "a/b/c/d/deep.js" : "main.js");
   if (own->table->asker(own->instance, bytes(path), &own->module) == 0)
     return NULL;
@@ -84,7 +84,7 @@ static bool is_right(const struct resolving *own, size_t i, int status,
                         own->what == EXPORTS ? "%s/node_modules/e%zu/x.js"
                                              : "%s/node_modules/p%zu/lib/index"
                                                ".js",
-                        own->tree.root, i);
+                        own->tree->root, i);
   return status == 0 && outcome->path.length == (size_t)length &&
          memcmp(outcome->path.at, path, (size_t)length) == 0;
 }
@@ -100,7 +100,7 @@ static int resolve_one(struct resolving *own, size_t i,
 static void run(void *state) {
   struct resolving *own = state;
   struct pl_module_outcome outcome;
-  for (size_t i = 0; i < own->tree.packages; i++) {
+  for (size_t i = 0; i < own->tree->packages; i++) {
     int status = resolve_one(own, i, &outcome);
     own->right += own->what == MISS ? status == 1 : status == 0;
   }
@@ -116,7 +116,7 @@ static const char *reset(void *state) {
 
 static const char *check_answers(struct resolving *own) {
   struct pl_module_outcome outcome = {0};
-  for (size_t i = 0; i < own->tree.packages; i++) {
+  for (size_t i = 0; i < own->tree->packages; i++) {
     int status = resolve_one(own, i, &outcome);
     if (!is_right(own, i, status, &outcome))
       return "a specifier led somewhere else";
@@ -126,7 +126,7 @@ static const char *check_answers(struct resolving *own) {
 
 static const char *check(void *state) {
   struct resolving *own = state;
-  if (own->right != own->tree.packages)
+  if (own->right != own->tree->packages)
     return own->what == MISS ? "a package that is not there was found"
                              : "a specifier was not found";
   return own->what == COLD ? check_answers(own) : NULL;
@@ -139,9 +139,9 @@ static const char *name_all(struct resolving *own) {
                       : own->what == EXPORTS ? "e"
                                              : "p";
   const char *last = own->what == EXPORTS ? "/x" : "";
-  own->names = calloc(own->tree.packages, sizeof *own->names);
+  own->names = calloc(own->tree->packages, sizeof *own->names);
   if (!own->names) return "out of memory";
-  for (size_t i = 0; i < own->tree.packages; i++)
+  for (size_t i = 0; i < own->tree->packages; i++)
     snprintf(own->names[i], NAME, "%s%zu%s", first, i, last);
   return NULL;
 }
@@ -153,9 +153,9 @@ static const char *setup(void **state, const void *subject, int64_t n,
   if (!own) return "out of memory";
   own->table = &library->modules;
   own->what = what;
-  const char *error = tree_write(&own->tree, (size_t)n);
+  const char *error = tree_of(&own->tree, (size_t)n);
   if (error) goto fail_tree;
-  if ((error = name_all(own)) != NULL) goto fail_names;
+  if ((error = name_all(own)) != NULL) goto fail_tree;
   if ((error = open_instance(own)) != NULL) goto fail_instance;
   /* All of them once: right, and from now on known. */
   if ((error = check_answers(own)) != NULL) goto fail_answers;
@@ -166,8 +166,6 @@ fail_answers:
   close_instance(own);
 fail_instance:
   free(own->names);
-fail_names:
-  tree_remove(&own->tree);
 fail_tree:
   free(own);
   return error;
@@ -178,7 +176,6 @@ static const char *teardown(void *state) {
   const char *error = own->instance ? check_answers(own) : NULL;
   close_instance(own);
   free(own->names);
-  tree_remove(&own->tree);
   free(own);
   return error;
 }

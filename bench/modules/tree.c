@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tree.c: writes a tree of packages, and takes it away.
+ * tree.c: writes trees of packages, and takes them away.
  *
- * Invariant: a tree is whole or it is not there.
+ * Invariant: a tree is whole or it is not there; nobody changes one. They live
+ * as long as the process: writing one takes longer than measuring in it.
  */
 #include "modules.h"
 
@@ -100,4 +101,29 @@ static int remove_one(const char *path, const struct stat *about, int kind,
 
 void tree_remove(struct tree *tree) {
   nftw(tree->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* -- those of this process ------------------------------------------------- */
+
+enum { MOST_TREES = 8 };
+
+static struct tree trees[MOST_TREES];
+static size_t tree_count;
+
+static void remove_all(void) {
+  for (size_t i = 0; i < tree_count; i++)
+    tree_remove(&trees[i]);
+}
+
+const char *tree_of(const struct tree **tree, size_t packages) {
+  for (size_t i = 0; i < tree_count; i++)
+    if (trees[i].packages == packages) {
+      *tree = &trees[i];
+      return NULL;
+    }
+  if (tree_count == MOST_TREES) return "too many trees";
+  if (tree_count == 0 && atexit(remove_all) != 0) return "out of memory";
+  const char *error = tree_write(&trees[tree_count], packages);
+  if (!error) *tree = &trees[tree_count++];
+  return error;
 }

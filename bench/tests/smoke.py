@@ -22,8 +22,11 @@ URING: str  # the reference over io_uring, which may not be allowed
 PROVIDERS: list[str]
 
 
-# What takes too long for a test: 10^5 timers and more, 10^4 descriptors.
-SMALL = "--benchmark_filter=-n:(1000000|100000|10000)/"
+# What takes too long for a test: 10^5 timers and more, 10^4 descriptors,
+# thousands of files.
+SMALL = (
+    "--benchmark_filter=-(n:(1000000|100000|10000)/|packages:(100|1000)/)"
+)
 
 
 def run(providers: list[str], *flags: str) -> subprocess.CompletedProcess[str]:
