@@ -117,8 +117,8 @@ static void release_all(struct pl_channel *channel, int status) {
   drop_lane(channel, &channel->held, status);
   channel->unacknowledged = 0;
   channel->lost = 0;
-  pl__close_fds(channel->pending, channel->pending_count);
-  channel->pending_count = 0;
+  pl__channel_drop(&channel->pending);
+  pl__channel_drop(&channel->later);
 }
 
 void pl__channel_end(struct pl_channel *channel, int reason) {

@@ -5,9 +5,11 @@
  * Invariants:
  *  - A message lies in the buffer of the loop when it came whole, else in
  *    `partial`; it is borrowed by the callback, and then gone.
- *  - Descriptors belong to the next message about a handle, which may end
- *    before or after the bytes that they came with. Others that come meanwhile
- *    replace them, which is a problem; no more than these are ever open.
+ *  - Descriptors belong to the next message about a handle that ends in the read
+ *    that brought them or later. When a read cut that message, the next one may
+ *    bring its end and the next handle's descriptors: so there may be two
+ *    arrivals, in order. What is not claimed is replaced, which is a problem; no
+ *    more than these two are ever open.
  *  - The control buffer has room for as many as the kernel passes, so what is
  *    truncated is so for want of descriptors: a refusal waits until there are
  *    some, and the sender sends the handle again.
@@ -24,28 +26,45 @@ enum { READS_IN_A_ROW = 64, PATIENCE = 16, PARTIAL_KEPT = 1 << 20 };
 /* ---------------------------------------------------------------------- */
 /* Descriptors                                                            */
 
-static void drop_pending(struct pl_channel *channel) {
-  pl__close_fds(channel->pending, channel->pending_count);
-  channel->pending_count = 0;
+void pl__channel_drop(struct pl__arrival *arrival) {
+  pl__close_fds(arrival->fds, arrival->count);
+  arrival->count = 0;
+  arrival->lost = false;
+}
+
+static bool is_empty(const struct pl__arrival *arrival) {
+  return arrival->count == 0 && !arrival->lost;
 }
 
 /* Keeps the descriptors of one read. */
 static void keep_fds(struct pl_channel *channel, struct msghdr *message) {
-  unsigned had = channel->pending_count;
+  bool cut = channel->partial_length > 0 && !is_empty(&channel->pending);
+  struct pl__arrival *arrival = cut ? &channel->later : &channel->pending;
+  bool replaced = arrival->count > 0;
+  pl__channel_drop(arrival);
   for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at != NULL;
        at = CMSG_NXTHDR(message, at)) {
     if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
-    drop_pending(channel);
-    channel->pending_count =
-        (unsigned)((at->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    memcpy(channel->pending, CMSG_DATA(at),
-           channel->pending_count * sizeof(int));
+    arrival->count = (unsigned)((at->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(arrival->fds, CMSG_DATA(at), arrival->count * sizeof(int));
   }
   if (message->msg_flags & MSG_CTRUNC) {
-    drop_pending(channel);
-    channel->pending_lost = true;
+    pl__channel_drop(arrival);
+    arrival->lost = true;
   }
-  if (had > 0)
+  if (replaced)
+    pl__channel_problem(channel, PL_EPROTO, "descriptors without a message");
+}
+
+/* The message that was cut has ended: what came behind it is next. */
+static void move_up(struct pl_channel *channel) {
+  if (is_empty(&channel->later)) return;
+  bool unclaimed = channel->pending.count > 0;
+  pl__channel_drop(&channel->pending);
+  channel->pending = channel->later;
+  channel->later.count = 0;
+  channel->later.lost = false;
+  if (unclaimed)
     pl__channel_problem(channel, PL_EPROTO, "descriptors without a message");
 }
 
@@ -74,7 +93,7 @@ static ssize_t receive(struct pl_channel *channel, bool *brought) {
 /* Messages about handles                                                 */
 
 static void refuse(struct pl_channel *channel, int error, const char *what) {
-  drop_pending(channel);
+  pl__channel_drop(&channel->pending);
   pl__channel_answer(channel, false);
   pl__channel_problem(channel, error, what);
 }
@@ -82,7 +101,7 @@ static void refuse(struct pl_channel *channel, int error, const char *what) {
 /* The descriptors were lost since the process has too many. They would be again
  * if the sender heard of it now. */
 static void refuse_later(struct pl_channel *channel) {
-  channel->pending_lost = false;
+  channel->pending.lost = false;
   channel->lost++;
   channel->tries = 0;
   if (!pl_object_is_active(&channel->retry))
@@ -124,10 +143,11 @@ static void deliver(struct pl_channel *channel, struct pl_message *message) {
 /* Takes the pending descriptors that a handle of so many says it has; closes
  * what came beyond. */
 static void take_fds(struct pl_channel *channel, int *fds, unsigned count) {
-  memcpy(fds, channel->pending, count * sizeof(int));
-  unsigned more = channel->pending_count - count;
-  pl__close_fds(channel->pending + count, more);
-  channel->pending_count = 0;
+  struct pl__arrival *arrival = &channel->pending;
+  memcpy(fds, arrival->fds, count * sizeof(int));
+  unsigned more = arrival->count - count;
+  pl__close_fds(arrival->fds + count, more);
+  arrival->count = 0;
   if (more > 0)
     pl__channel_problem(channel, PL_EPROTO, "more descriptors than handles");
 }
@@ -136,7 +156,7 @@ static void take_handle(struct pl_channel *channel,
                         const struct pl_value *value) {
   enum pl_handle_type type = pl__handle_type(pl_value_get(value, "type"));
   double said = pl_value_to_number(pl_value_get(value, "count"), 1);
-  if (channel->pending_lost) {
+  if (channel->pending.lost) {
     refuse_later(channel);
     return;
   }
@@ -145,12 +165,12 @@ static void take_handle(struct pl_channel *channel,
     return;
   }
   unsigned count = (unsigned)said;
-  if (channel->pending_count < count) {
+  if (channel->pending.count < count) {
     refuse(channel, PL_EPROTO, "a handle without a descriptor");
     return;
   }
   /* Of many the first: a call for each would double what they cost. */
-  if (pl__handle_check(type, channel->pending[0]) != 0) {
+  if (pl__handle_check(type, channel->pending.fds[0]) != 0) {
     refuse(channel, PL_ENOTSOCK, "a handle of another kind than it says");
     return;
   }
@@ -300,6 +320,7 @@ static size_t complete(struct pl_channel *channel, const char *data,
   if (whole != 0) {
     take_frame(channel, channel->partial, whole);
     channel->partial_length = 0;
+    move_up(channel);
     if (channel->partial_capacity > PARTIAL_KEPT) {
       pl__resize(&channel->loop->allocator, channel->partial, 0);
       channel->partial = NULL;

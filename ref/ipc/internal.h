@@ -121,6 +121,8 @@ void pl__channel_release(struct pl_channel *channel);
 /* -- channel_read.c ---------------------------------------------------------- */
 
 void pl__channel_read(struct pl_channel *channel);
+/* Closes descriptors that nobody will claim. */
+void pl__channel_drop(struct pl__arrival *arrival);
 /* Messages that came while it was paused. */
 void pl__channel_read_backlog(struct pl_channel *channel);
 /* Refuses the handles whose descriptors were lost, once there are others. */

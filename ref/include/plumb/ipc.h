@@ -158,6 +158,13 @@ struct pl__lane {
   size_t first, count, room;
 };
 
+/* Descriptors that came with one read. */
+struct pl__arrival {
+  int fds[PL_CHANNEL_MOST_FDS];
+  unsigned count;
+  bool lost; /* there was no room for them in the process */
+};
+
 struct pl_channel {
   struct pl_poll io;
   struct pl_deferred flush; /* writes what was sent; also a disconnect */
@@ -180,9 +187,8 @@ struct pl_channel {
   struct pl_send *finished, **finished_end; /* to be reported */
   char *partial; /* the begin of a message */
   size_t partial_length, partial_capacity;
-  int pending[PL_CHANNEL_MOST_FDS]; /* their message has not come */
-  unsigned pending_count;
-  bool pending_lost; /* some were, on their way in */
+  struct pl__arrival pending; /* its message has not come */
+  struct pl__arrival later;   /* came behind it, before that message's end */
   bool bad_fd;       /* one of ours was none: to be told */
   uint8_t patience;  /* reads that will not try for more */
   struct pl_values values;

@@ -343,6 +343,33 @@ static void a_later_descriptor_replaces_one_that_nobody_claimed(void **state) {
   ends_teardown(ends); /* and it is closed with the channel */
 }
 
+/* The kernel gives the end of a message that a read has cut together with the
+ * next one and that one's descriptor. */
+static void a_cut_message_keeps_its_descriptor(void **state) {
+  (void)state;
+  struct pl_channel_config config = {.window = 8};
+  struct ends *ends = ends_both(&config);
+  int one = open_server(), two = open_server();
+  char filler[65500];
+  memset(filler, 'f', sizeof filler);
+  filler[0] = filler[sizeof filler - 1] = '"';
+  pl_channel_pause(&ends->b.channel);
+  ends->b.keep = true;
+  pl_channel_send_text(&ends->a.channel, filler, sizeof filler, NULL, NULL);
+  end_pass(&ends->a, "hi", PL_HANDLE_NET_SERVER, one, NULL);
+  end_pass(&ends->a, "ho", PL_HANDLE_NET_SERVER, two, NULL);
+  int kept_one = dup(one), kept_two = dup(two);
+  ends_turn(ends);
+  pl_channel_resume(&ends->b.channel);
+  ends_turn(ends);
+  expect_log(&ends->b, "\"hi\" net.Server*1 \"ho\" net.Server*1");
+  assert_true(same_file(ends->b.fds[0], kept_one));
+  assert_true(same_file(ends->b.fds[1], kept_two));
+  close(kept_one);
+  close(kept_two);
+  ends_teardown(ends);
+}
+
 static void what_is_no_socket_is_no_handle(void **state) {
   (void)state;
   struct ends *ends = ends_raw(NULL);
@@ -484,7 +511,7 @@ static void a_window_lets_many_handles_go_at_a_time(void **state) {
   ends_teardown(ends);
 }
 
-static void ten_thousand_handles_pass_both_ways(void **state) {
+static void handles_pass_both_ways_at_once(void **state) {
   (void)state;
   static const unsigned windows[] = {1, 64, 2000};
   for (int w = 0; w < 3; w++)
@@ -507,6 +534,121 @@ static void ten_thousand_handles_pass_both_ways(void **state) {
       assert_int_equal(ends->a.channel.unacknowledged, 0);
       ends_teardown(ends);
     }
+}
+
+static void expect_next(struct end *end, struct pl_message *message) {
+  assert_int_equal((int)message->value->number, end->fd_count);
+  assert_int_equal(message->fd_count, 1);
+  end->fd_count++;
+}
+
+static void ten_thousand_handles_are_in_flight(void **state) {
+  (void)state;
+  enum { MANY = 10000 };
+  struct pl_channel_config config = {.window = MANY};
+  struct ends *ends = ends_both(&config);
+  int server = open_server(), before = count_open_fds();
+  ends->b.on_message = expect_next;
+  pl_channel_pause(&ends->b.channel);
+  for (int i = 0; i < MANY; i++) {
+    struct pl_passing passing = {
+        .type = PL_HANDLE_NET_SERVER, .keep_open = 1, .fd = server};
+    struct pl_value number = {.type = PL_VALUE_NUMBER, .number = i};
+    assert_true(
+        pl_channel_send(&ends->a.channel, &number, &passing, NULL) >= 0);
+  }
+  ends_turn(ends);
+  assert_int_equal(ends->a.channel.unacknowledged, MANY);
+  pl_channel_resume(&ends->b.channel);
+  while (ends->a.channel.unacknowledged > 0)
+    pl_loop_run(ends->world->loop, PL_LOOP_ONCE);
+  assert_int_equal(ends->b.fd_count, MANY);
+  assert_int_equal(count_open_fds(), before);
+  ends->b.fd_count = 0;
+  close(server);
+  ends_teardown(ends);
+}
+
+/* What each side has sent, and what it has to hear next. */
+struct soak {
+  uint64_t random;
+  int sent, handles;
+};
+
+static size_t length_of(int number) {
+  return (size_t)number * 7919 % 3001;
+}
+
+static void soak_message(struct end *end, struct pl_message *message) {
+  /* The number, and a text as long as it says. */
+  const struct pl_value *number = pl_value_at(message->value, 0);
+  const struct pl_value *text = pl_value_at(message->value, 1);
+  if ((int)pl_value_to_number(number, -1) != end->fd_count)
+    fail_msg("%g, not %d: %s", pl_value_to_number(number, -1), end->fd_count,
+             end->log);
+  assert_int_equal(text->length, length_of(end->fd_count));
+  end->fd_count++;
+  if (message->type != PL_HANDLE_NONE) assert_int_equal(message->fd_count, 1);
+}
+
+static void soak_send(struct end *end, struct soak *soak, const char *filler,
+                      int server) {
+  struct pl_values *values = &end->ends->values;
+  pl_values_reset(values);
+  struct pl_value *value = pl_value_array(values);
+  struct pl_passing passing = {
+      .type = PL_HANDLE_NET_SERVER, .keep_open = 1, .fd = server};
+  pl_value_push(values, value, pl_value_number(values, soak->sent));
+  pl_value_push(values, value,
+                pl_value_borrowed(values, PL_VALUE_STRING, filler,
+                                  length_of(soak->sent)));
+  bool passes = soak->random % 5 == 0;
+  assert_true(pl_channel_send(&end->channel, value,
+                              passes ? &passing : NULL, NULL) >= 0);
+  soak->sent++;
+  soak->handles += passes;
+}
+
+/* Random messages, handles and pauses; the environment asks for more. */
+static void a_soak_loses_nothing(void **state) {
+  (void)state;
+  const char *wanted = getenv("PLUMB_TEST_SOAK");
+  int rounds = wanted != NULL ? atoi(wanted) : 4000;
+  char filler[3001];
+  memset(filler, 'f', sizeof filler);
+  for (int mode = 0; mode < 2; mode++) {
+    struct pl_channel_config config = {.mode = mode, .window = 3};
+    struct ends *ends = ends_both(&config);
+    struct end *sides[2] = {&ends->a, &ends->b};
+    struct soak soaks[2] = {{.random = 88172645463325252u},
+                            {.random = 362436069521288629u}};
+    int server = open_server(), before = count_open_fds();
+    ends->a.on_message = ends->b.on_message = soak_message;
+    for (int i = 0; i < rounds * 2; i++) {
+      struct soak *soak = &soaks[i % 2];
+      soak->random ^= soak->random << 13;
+      soak->random ^= soak->random >> 7;
+      soak->random ^= soak->random << 17;
+      struct pl_channel *other = &sides[(i + 1) % 2]->channel;
+      if (soak->random % 64 == 0) pl_channel_pause(other);
+      if (soak->random % 16 == 1) pl_channel_resume(other);
+      soak_send(sides[i % 2], soak, filler, server);
+      if (soak->random % 8 == 2)
+        pl_loop_run(ends->world->loop, PL_LOOP_NOWAIT);
+    }
+    pl_channel_resume(&ends->a.channel);
+    pl_channel_resume(&ends->b.channel);
+    while (ends->a.fd_count < soaks[1].sent ||
+           ends->b.fd_count < soaks[0].sent ||
+           ends->a.channel.unacknowledged + ends->b.channel.unacknowledged > 0)
+      pl_loop_run(ends->world->loop, PL_LOOP_ONCE);
+    assert_true(soaks[0].handles > rounds / 10);
+    assert_int_equal(count_open_fds(), before);
+    ends->a.fd_count = ends->b.fd_count = 0;
+    close(server);
+    ends->a.log[0] = ends->b.log[0] = '\0';
+    ends_teardown(ends);
+  }
 }
 
 static void take_all(struct end *end, struct pl_message *message) {
@@ -582,13 +724,16 @@ int main(void) {
       cmocka_unit_test(a_handle_without_a_descriptor_is_refused),
       cmocka_unit_test(of_two_descriptors_the_first_counts),
       cmocka_unit_test(a_later_descriptor_replaces_one_that_nobody_claimed),
+      cmocka_unit_test(a_cut_message_keeps_its_descriptor),
       cmocka_unit_test(what_is_no_socket_is_no_handle),
       cmocka_unit_test(an_unknown_type_is_refused),
       cmocka_unit_test(an_answer_to_no_handle_is_told),
       cmocka_unit_test(an_internal_message_may_bring_a_handle),
       cmocka_unit_test(nothing_is_lost_when_descriptors_run_out),
       cmocka_unit_test(a_window_lets_many_handles_go_at_a_time),
-      cmocka_unit_test(ten_thousand_handles_pass_both_ways),
+      cmocka_unit_test(handles_pass_both_ways_at_once),
+      cmocka_unit_test(ten_thousand_handles_are_in_flight),
+      cmocka_unit_test(a_soak_loses_nothing),
       cmocka_unit_test(many_descriptors_go_with_one_message),
       cmocka_unit_test(shortages_of_memory_close_what_they_must),
   };
