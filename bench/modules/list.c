@@ -4,6 +4,10 @@
  */
 #include "modules.h"
 
-const struct bench *const modules_benchmarks[] = {
-    &bench_resolve_cold, &bench_resolve_warm, &bench_resolve_exports,
-    &bench_resolve_deep, &bench_resolve_miss, NULL};
+const struct bench *const modules_benchmarks[] = {&bench_resolve_cold,
+                                                  &bench_resolve_warm,
+                                                  &bench_resolve_exports,
+                                                  &bench_resolve_deep,
+                                                  &bench_resolve_miss,
+                                                  &bench_require_loaded,
+                                                  NULL};

@@ -258,13 +258,14 @@ static int require(struct pl_loader *loader, struct pl_module *parent,
                    const char *specifier, size_t length, bool is_main,
                    struct pl_required *out) {
   const struct pl_resolution *resolution;
+  out->module = NULL;
+  out->partial = false;
+  out->error.failure = PL_LOAD_FINE;
   if (specifier == NULL) {
-    *out = (struct pl_required){0};
     return pl__module_fail(loader, &out->error, PL_CODE_ERR_INVALID_ARG_TYPE,
                            "The \"id\" argument must be of type string", NULL);
   }
   int error = pl__module_ask(loader, parent, specifier, length, &resolution);
-  *out = (struct pl_required){0};
   if (error != 0) return error;
   struct pl_module *known = resolution->mark;
   if (known != NULL && known->cached) return give(parent, known, out);

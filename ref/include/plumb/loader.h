@@ -117,7 +117,8 @@ struct pl_required {
   void *exports;            /* borrowed until the module is collected */
   struct pl_module *module; /* NULL: a core module */
   bool partial;             /* in a cycle: its body has not ended */
-  struct pl_load_error error;
+  struct pl_load_error error; /* FINE, or what was thrown: then alone the rest
+                                 of it is written */
 };
 
 /* Runs the main module: `path` as node's command line names it, absolute.
