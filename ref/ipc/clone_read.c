@@ -104,7 +104,26 @@ static unsigned unit_at(const unsigned char *at) {
   return at[0] | (unsigned)at[1] << 8;
 }
 
-/* Strings of one or two bytes a unit, or (`utf8`) of old versions. */
+/* Strings of old versions: what is no UTF-8 becomes U+FFFD. */
+static int get_utf8(struct clone_reader *reader, const char *bytes,
+                    size_t length, struct pl_value **out) {
+  char *text = pl_values_take(reader->values, length * 3 + 1), *end = text;
+  if (text == NULL) return PL_ENOMEM;
+  const char *last = bytes + length;
+  while (bytes < last) {
+    size_t bad, good = pl__utf8_sequence(bytes, last, &bad);
+    if ((unsigned char)*bytes < 0x80) good = 1;
+    memcpy(end, good != 0 ? bytes : "\xef\xbf\xbd", good != 0 ? good : 3);
+    end += good != 0 ? good : 3;
+    bytes += good != 0 ? good : bad;
+  }
+  *end = '\0';
+  *out = pl_value_borrowed(reader->values, PL_VALUE_STRING, text,
+                           (size_t)(end - text));
+  return *out == NULL ? PL_ENOMEM : 0;
+}
+
+/* Strings of one or two bytes a unit. */
 static int get_string(struct clone_reader *reader, int tag,
                       struct pl_value **out) {
   uint64_t length;
@@ -112,10 +131,7 @@ static int get_string(struct clone_reader *reader, int tag,
   int error = get_varint(reader, &length);
   if (error == 0) error = get_bytes(reader, length, &bytes);
   if (error != 0) return error;
-  if (tag == 'S') {
-    *out = pl_value_borrowed(reader->values, PL_VALUE_STRING, bytes, length);
-    return *out == NULL ? PL_ENOMEM : 0;
-  }
+  if (tag == 'S') return get_utf8(reader, bytes, length, out);
   if (tag == 'c' && length % 2 != 0)
     return clone_fail(reader, "half a unit of a string");
   char *text = pl_values_take(reader->values, length * 2 + 1);

@@ -69,9 +69,7 @@ static const char *skip_plain(const char *at, const char *end) {
   return at;
 }
 
-/* How long the UTF-8 sequence here is; 0: it is none, and *bad bytes of it
- * become one U+FFFD, as decoders of the WHATWG do it. */
-static size_t sequence(const char *text, const char *end, size_t *bad) {
+size_t pl__utf8_sequence(const char *text, const char *end, size_t *bad) {
   const unsigned char *p = (const void *)text;
   size_t left = (size_t)(end - text);
   unsigned low = 0x80, high = 0xbf;
@@ -178,7 +176,7 @@ static int read_odd_string(struct json_reader *reader, const char *start,
       int error = read_escape(reader, &out);
       if (error != 0) return error;
     } else if ((unsigned char)*reader->at >= 0x80) {
-      size_t bad, good = sequence(reader->at, quote, &bad);
+      size_t bad, good = pl__utf8_sequence(reader->at, quote, &bad);
       memcpy(out, good != 0 ? reader->at : "\xef\xbf\xbd", good != 0 ? good : 3);
       out += good != 0 ? good : 3;
       reader->at += good != 0 ? good : bad;
@@ -204,7 +202,7 @@ static int read_string(struct json_reader *reader, struct pl_value *value) {
     reader->at = skip_plain(reader->at, reader->end);
     if (reader->at >= reader->end) return json_fail(reader, NULL);
     if ((unsigned char)*reader->at < 0x80) break;
-    good = sequence(reader->at, reader->end, &bad);
+    good = pl__utf8_sequence(reader->at, reader->end, &bad);
     reader->at += good;
   } while (good != 0);
   if (good == 0 || *reader->at != '"')

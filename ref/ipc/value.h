@@ -40,6 +40,10 @@ struct pl__json_fault {
 int pl__json_get(struct pl_values *values, const char *text, size_t length,
                  struct pl_value **out, struct pl__json_fault *fault);
 
+/* How long the UTF-8 sequence at `text` is; 0: it is none, and *bad bytes of it
+ * become one U+FFFD, as decoders of the WHATWG do it. */
+size_t pl__utf8_sequence(const char *text, const char *end, size_t *bad);
+
 /* A number as JavaScript writes it. `text` has room for 32 bytes. */
 size_t pl__number_put(char *text, double number);
 /* A number of JSON, checked before. NaN when memory ran out. */
