@@ -886,9 +886,10 @@ const OPERATIONS = {
 };
 
 Object.assign(OPERATIONS, operations({check, idOf, isObject, Later}),
-              heap.operations({check, idOf, Later, tools: HEAP.tools,
-                               name: IMPLEMENTATION.name}),
-              buffers.operations({check, idOf}),
+              heap.guarded(heap.operations({
+                check, idOf, Later, tools: HEAP.tools,
+                name: IMPLEMENTATION.name})),
+              heap.guarded(buffers.operations({check, idOf})),
               ipc.operations({check, idOf}), cluster.operations({check, idOf}));
 
 /* ---- benchmarks -----------------------------------------------------------

@@ -918,4 +918,21 @@ function operations({check, idOf, Later, tools, name: runtime}) {
   };
 }
 
-module.exports = {Heap, abilities, operations};
+/* The same operations, which stop where the program has failed: what follows
+ * from a missing root is no news. */
+function guarded(table) {
+  for (const known of Object.values(table)) {
+    const {perform} = known;
+    known.perform = (run, ...more) => {
+      try {
+        return perform(run, ...more);
+      } catch (error) {
+        if (run.problem === null) throw error;
+        return undefined;
+      }
+    };
+  }
+  return table;
+}
+
+module.exports = {Heap, abilities, guarded, operations};

@@ -33,7 +33,7 @@ WANTED = {
 FLAGS = {
     "node": ["--no-warnings"],
     "bun": ["--no-install"],
-    "deno": ["run", "-A"],
+    "deno": ["run", "-A", "--v8-flags=--expose-gc,--allow-natives-syntax"],
 }
 
 #: No runtime looks for its own updates during a test.
