@@ -88,7 +88,10 @@ def main() -> int:
         random.Random(seed).shuffle(order)
         rounds.append({contender.name: run(contender) for contender in order})
     best = "ref, 16 MiB"
-    print(f"| trees, {options.rounds} rounds | ms of processor time | ref, 16 MiB / it | longest pause, ms |")
+    print(
+        f"| trees, {options.rounds} rounds | ms of processor time "
+        "| ref, 16 MiB / it | longest pause, ms |"
+    )
     print("|---|---|---|---|")
     for contender in everybody:
         name = contender.name
@@ -102,7 +105,8 @@ def main() -> int:
             for figures in rounds
         ]
         pause = spread(pauses) if max(pauses) > 0 else "-"
-        print(f"| {name} | {spread(totals)} | {ratio(rounds, best, name):.2f} | {pause} |")
+        share = ratio(rounds, best, name)
+        print(f"| {name} | {spread(totals)} | {share:.2f} | {pause} |")
     return 0
 
 

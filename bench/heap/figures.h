@@ -48,8 +48,8 @@ void stage_begin(struct stage *stage, size_t semi,
                  const struct pl_heap_config *more);
 void stage_end(struct stage *stage);
 void forget(struct stage *stage);
-/* Quantiles of the pauses since the last forget(), and the mutator's least share
- * of windows of 1 to 100 ms; on the logical clock of 1 to 100 MB. */
+/* Quantiles of the pauses since the last forget(), and the mutator's least
+ * share of windows of 1 to 100 ms; on the logical clock of 1 to 100 MB. */
 void tell_pauses(const struct stage *stage, const char *part);
 
 /* Hangs a complete tree of `depth` below *handle, from the top down; makes one

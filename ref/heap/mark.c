@@ -7,9 +7,9 @@
  * marked when it is taken from there, some places after its header was asked
  * for, so that the memory's latency is not waited for. An entry of the stack:
  *
- *   reference          not marked yet, or in the meantime by another entry
- *   reference | PL__SHADED marked already, its slots are still to be looked at
- *   reference | PL__PART   as above; the entry below is the slot to go on with
+ *   reference               not marked yet, or meanwhile by another entry
+ *   reference | PL__SHADED  marked, its slots are still to be looked at
+ *   reference | PL__PART    as above; the entry below is the slot to go on with
  *
  * There is always one segment. When no second one can be had, what does not
  * fit is marked and dropped, and once the stack is empty all marked objects are
@@ -18,8 +18,8 @@
  *
  * Invariants:
  *  - No marked object refers to an old object that is neither marked nor on the
- *    stack, but for the marked objects that are on it themselves (PL__SHADED, PL__PART)
- *    and for those whose slots were dropped (stack_overflowed).
+ *    stack, but for the marked objects that are on it themselves (PL__SHADED,
+ *    PL__PART) and for those whose slots were dropped (stack_overflowed).
  *  - But in the pause that ends marking the stack holds no young object: those
  *    move and die while it stands.
  */
@@ -218,7 +218,8 @@ static bool is_used_up(struct pl__heap *heap, const struct pl__budget *budget,
                        size_t since) {
   const struct pl_heap_clock *clock = &heap->config.clock;
   if (heap->event.marked - since >= budget->work) return true;
-  return budget->until_ns != 0 && clock->now_ns(clock->self) >= budget->until_ns;
+  return budget->until_ns != 0 &&
+         clock->now_ns(clock->self) >= budget->until_ns;
 }
 
 bool pl__mark_some(struct pl__heap *heap, struct pl__budget *budget) {

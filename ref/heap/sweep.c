@@ -88,7 +88,8 @@ static bool is_used_up(struct pl__heap *heap, const struct pl__budget *budget,
                        size_t since) {
   const struct pl_heap_clock *clock = &heap->config.clock;
   if (heap->event.swept - since >= budget->work) return true;
-  return budget->until_ns != 0 && clock->now_ns(clock->self) >= budget->until_ns;
+  return budget->until_ns != 0 &&
+         clock->now_ns(clock->self) >= budget->until_ns;
 }
 
 bool pl__sweep_some(struct pl__heap *heap, struct pl__budget *budget) {

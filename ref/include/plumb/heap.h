@@ -316,8 +316,8 @@ static inline void *pl__heap_born(uintptr_t at, uint32_t type, size_t size) {
  * type: of home PL_SPACE_NEW. Returns the reference, or NULL: out of memory,
  * with the heap unchanged. May collect, at any call.
  */
-static inline void *pl_heap_allocate(struct pl_heap *restrict heap, uint32_t type,
-                                     size_t bytes) {
+static inline void *pl_heap_allocate(struct pl_heap *restrict heap,
+                                     uint32_t type, size_t bytes) {
   if (bytes > PL_HEAP_LARGE_BYTES - 8)
     return pl__heap_allocate_slow(heap, type, bytes);
   size_t size = bytes <= 8 ? 16 : (bytes + 15) & ~(size_t)7;
