@@ -269,6 +269,31 @@ def _repeated(bench: Bench) -> Count:
     return _judged(bench, bench.places, ["ref", "libuv"], repeat=5)
 
 
+def _gate(bench: Bench) -> Count:
+    """The gate for real: this revision against itself is no regression, and
+    with 30% more work it is one. A machine that is too busy to tell skips."""
+    total = Count()
+    for words, wrong, right in (
+        ([], 3, 0), (["--inject", "30"], 0, 3),
+    ):
+        name = " ".join(["gate HEAD", *words])
+        status = bench.run([
+            sys.executable, "-m", "plumbline.cli", "gate", "HEAD", *words,
+            "--strict", "--lane", "time", "--no-cases", "--out",
+            str(bench.log.parent / "gate"), "--filter",
+            "loop/(timers/cancel/n:1000|queues/immediate|async/wake)$"])
+        if status == right:
+            total += Count(passed=1)
+        elif status in (4, 5):
+            total += Count(skipped=1, note=f"{name}: too busy to tell")
+        else:
+            said = "called a regression" if status == wrong == 3 else (
+                "called clean" if status == wrong else
+                f"ended with {status}")
+            total += Count(failed=1, failures=[f"{name} {said}"])
+    return total
+
+
 def stages() -> list[Stage]:
     """All stages, quick ones first."""
     return [
@@ -286,6 +311,8 @@ def stages() -> list[Stage]:
         Stage("fuzzers", f"libFuzzer, {_FUZZ_SECONDS} s each", _fuzzers,
               full=True),
         Stage("repeat", "every case five times", _repeated, full=True),
+        Stage("gate", "the gate on this revision, and on a slower one", _gate,
+              full=True),
     ]
 
 
