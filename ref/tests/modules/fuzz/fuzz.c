@@ -104,6 +104,31 @@ static void check_texts(const struct pl_resolution *answer) {
              "a URL has one length");
 }
 
+static void on_step(void *arg, const char *text, size_t length,
+                    const char *outcome) {
+  size_t *steps = arg;
+  fuzz_check(text != NULL && outcome != NULL, "a step has a text and an end");
+  *steps += length > 0 && text[length - 1] == 0 ? 2 : 1;
+}
+
+/* Explaining finds out the same, step by step. */
+static void check_explained(struct pl_resolver *resolver, const char *from,
+                            const char *specifier, size_t length, bool import,
+                            const struct pl_resolution *answer) {
+  struct pl_place *place;
+  const struct pl_resolution *again;
+  size_t steps = 0;
+  fuzz_check(pl_resolver_place(resolver, from, strlen(from), &place) == 0 &&
+                 pl_place_explain(place, specifier, length, import, on_step,
+                                  &steps, &again) == 0,
+             "a question can be explained");
+  fuzz_check(again->code == answer->code &&
+                 again->path_length == answer->path_length &&
+                 (answer->path == NULL ||
+                  memcmp(again->path, answer->path, answer->path_length) == 0),
+             "an explanation ends with the answer");
+}
+
 static void ask(struct pl_fs_memory *tree, struct pl_resolver *resolver,
                 const char *from, const char *specifier, size_t length,
                 const char *below, bool import) {
@@ -119,6 +144,7 @@ static void ask(struct pl_fs_memory *tree, struct pl_resolver *resolver,
                  again == first,
              "an answer is kept");
   check_texts(first);
+  check_explained(resolver, from, specifier, length, import, first);
   if (first->code != PL_RESOLVED || first->kind != PL_MODULE_FILE) return;
   check_file(tree, first, below);
   struct pl_module_about about;
