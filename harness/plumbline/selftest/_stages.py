@@ -273,9 +273,8 @@ def _gate(bench: Bench) -> Count:
     """The gate for real: this revision against itself is no regression, and
     with 30% more work it is one. A machine that is too busy to tell skips."""
     total = Count()
-    for words, wrong, right in (
-        ([], 3, 0), (["--inject", "30"], 0, 3),
-    ):
+    trials: list[tuple[list[str], int]] = [([], 0), (["--inject", "30"], 3)]
+    for words, right in trials:
         name = " ".join(["gate HEAD", *words])
         status = bench.run([
             sys.executable, "-m", "plumbline.cli", "gate", "HEAD", *words,
@@ -287,9 +286,8 @@ def _gate(bench: Bench) -> Count:
         elif status in (4, 5):
             total += Count(skipped=1, note=f"{name}: too busy to tell")
         else:
-            said = "called a regression" if status == wrong == 3 else (
-                "called clean" if status == wrong else
-                f"ended with {status}")
+            said = {0: "is called clean", 3: "is called a regression"}.get(
+                status, f"ended with {status}")
             total += Count(failed=1, failures=[f"{name} {said}"])
     return total
 
