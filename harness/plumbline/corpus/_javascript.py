@@ -19,10 +19,10 @@ __all__ = ["program_to_js"]
 Args = Mapping[str, Any]
 
 _RESERVED = frozenset(
-    "await block break case catch chain channel class connectedSocket const "
+    "await block break buffer case catch chain channel class connectedSocket const "
     "continue count debugger default delete do each elapsed else enum export "
-    "extends false finally for fs function if implements import in instanceof "
-    "interface let log loop new null package perform private process protected "
+    "extends false finally for fs function heap if implements import in instanceof "
+    "interface leak let log loop new null package perform private process protected "
     "public queueMicrotask result return static super switch this throw true "
     "try typeof undefined var void while with yield".split()
 )
@@ -37,6 +37,15 @@ _VALUES = {"$result": "result", "$count": "count", "$elapsed": "elapsed()",
            "$timeout": "loop.pollTimeout()"}
 _METHODS = {"$active": "isActive", "$closing": "isClosing",
             "$hasref": "hasRef"}
+
+
+_OBJECTS = frozenset("of from to as in key value keeps token over holds and "
+                     "into".split())
+
+
+def _camel(name: str) -> str:
+    """`heap.table.set-limit` as `heap.table.setLimit`."""
+    return re.sub(r"-([a-z])", lambda found: found[1].upper(), name)
 
 
 def _json(value: Any) -> str:
@@ -194,6 +203,8 @@ class _Writer:
         }
         if name == "log":
             return [self.log(value)]
+        if name.startswith(("heap.", "buffer.", "leak.")):
+            return self.memory(name, value)
         if name in plain:
             return [plain[name]()]
         if isinstance(value, Mapping):
@@ -214,6 +225,64 @@ class _Writer:
         if not value.get("then") and not value.get("each"):
             return [f"{head});"]
         return self.call(f"{head}, ", self.callback(value))
+
+    def memory(self, name: str, value: Any) -> list[str]:
+        """An operation on memory: a method of what it is about, or of `heap`.
+
+        `heap.link: {from: a, slot: 0, to: b}` is `a.s0 = b;`, and what has no
+        shorter form is `heap.collect({kind: 'minor'});`.
+        """
+        if not isinstance(value, Mapping):
+            return [f"{self.name(value)} = null;"]
+        made = self.assigned(value).replace("const ", "let ", 1)
+        short = self.memory_writers().get(name)
+        if short and made:
+            return [f"{made}{short(value)};"]
+        if short:
+            return self.logged(value, short(value))
+        inner = ", ".join(
+            f"{_camel(key)}: {self.argument(key, part)}" for key, part in value.items()
+            if key not in ("id", "log", "then", "each"))
+        head = f"{made}{_camel(name)}("
+        options = f"{{{inner}}}" if inner else ""
+        if value.get("then") or value.get("each"):
+            return self.call(head + (f"{options}, " if options else ""),
+                             self.callback(value))
+        if made:
+            return [f"{head}{options});"]
+        return self.logged(value, f"{_camel(name)}({options})")
+
+    def argument(self, key: str, part: Any) -> str:
+        """A member of an argument: an object by its name, else a value."""
+        if key in _OBJECTS and isinstance(part, str) and part in self.kinds:
+            return self.name(part)
+        return _json(part)
+
+    def memory_writers(self) -> Mapping[str, Callable[[Args], str]]:
+        """Operations that JavaScript has a form of its own for."""
+        def slot(of: Any, number: Any) -> str:
+            return f"{self.name(of)}.s{number}"
+        return {
+            "heap.link": lambda a: f"{slot(a['from'], a['slot'])} = " + (
+                self.name(a["to"]) if "to" in a else "null"),
+            "heap.get": lambda a: slot(a["of"], a["slot"]),
+            "heap.same": lambda a:
+                f"{self.name(a['of'])} === {self.name(a['as'])}",
+            "heap.weak": lambda a: f"new WeakRef({self.name(a['of'])})",
+            "heap.deref": lambda a:
+                f"{self.name(a['of'])}.deref() !== undefined",
+            "heap.table.has": lambda a:
+                f"{self.name(a['in'])}.has({self.name(a['key'])})",
+            "heap.table.delete": lambda a:
+                f"{self.name(a['in'])}.delete({self.name(a['key'])})",
+            "heap.unregister": lambda a:
+                f"{self.name(a['in'])}.unregister({self.name(a['token'])})",
+            "buffer.set": lambda a:
+                f"{self.name(a['of'])}[{a['at']}] = {_json(a['value'])}",
+            "buffer.get": lambda a: f"{self.name(a['of'])}[{a['at']}]",
+            "buffer.same-store": lambda a:
+                f"{self.name(a['of'])}.buffer === {self.name(a['as'])}.buffer",
+        }
 
     def writers(self) -> Mapping[str, Callable[[Args], list[str]]]:
         return {
