@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "provider_heap.h"
+#include "provider_processes.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -459,6 +460,7 @@ struct pl_provider {
   const struct pl_modules_table *modules;
   const struct pl_heap_table *heap;
   const struct pl_buffer_table *buffer;
+  const struct pl_processes_table *processes;
 };
 
 const struct pl_provider *pl_provider_v1(void);

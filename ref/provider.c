@@ -10,6 +10,7 @@
 #include "provider.h"
 #include "provider_heap_internal.h"
 #include "provider_modules.h"
+#include "provider_processes_table.h"
 
 static const size_t sizes[PL_KIND_COUNT] = {
     [PL_KIND_TIMER] = sizeof(struct pl_timer),
@@ -347,6 +348,7 @@ static const struct pl_provider provider = {
     .modules = &provider_modules_table,
     .heap = &ref_heap_table,
     .buffer = &ref_buffer_table,
+    .processes = &ref_processes_table,
 };
 
 __attribute__((visibility("default"))) const struct pl_provider *

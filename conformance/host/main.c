@@ -6,8 +6,10 @@
  * streamed run failed, 2 when the library cannot be used.
  */
 #include "protocol.h"
+#include "several.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +36,9 @@ int main(int argc, char **argv) {
     fprintf(stderr, "plumb-host: %s\n", message);
     return 2;
   }
+  const char *trace = getenv("PLUMB_TRACE"), *role = getenv("PLUMB_ROLE");
+  if (trace != NULL && role != NULL)
+    return several_child(&library, argv[1], trace, role);
   /* Not closed again: a pool thread of the provider may be in its code. */
-  return protocol_serve(&library, stdin, STDOUT_FILENO);
+  return protocol_serve(&library, argv[1], stdin, STDOUT_FILENO);
 }

@@ -10,12 +10,14 @@
 #include "protocol.h"
 #include "heap.h"
 #include "run.h"
+#include "several.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct server {
   const struct library *library;
+  const char *path; /* of the library */
   struct heap_tables heap; /* the library's, for programs about memory */
   struct arena arena; /* the program of the command */
   struct text trace;  /* kept from run to run, for its memory */
@@ -129,6 +131,11 @@ static void on_start(struct server *server, const char *seq, json_t *command) {
   text_add_string(answer, "},\"capabilities\":[");
   add_capabilities(answer, server->library);
   add_heap_capabilities(answer, &server->heap);
+  const char *const *several = several_capabilities(provider);
+  for (size_t i = 0; several[i] != NULL; i++) {
+    if (answer->bytes[answer->length - 1] != '[') text_add(answer, ",", 1);
+    text_add_json(answer, several[i]);
+  }
   text_add_string(answer, "],\"traits\":[");
   const char *const *traits = provider->traits;
   for (size_t i = 0; traits && traits[i]; i++) {
@@ -230,6 +237,13 @@ static void on_run(struct server *server, const char *seq, json_t *command) {
     answer_error(server, seq, "stream: true or false is wanted", NULL);
     return;
   }
+  json_t *trace = json_object_get(command, "trace");
+  if (json_is_string(trace) && json_is_true(stream)) {
+    server->over = true;
+    server->status = several_run(server->library, server->path,
+                                 json_string_value(trace), NULL, NULL);
+    return;
+  }
   if (heap_program(json_object_get(command, "program"))) {
     run_heap(server, seq, json_object_get(command, "program"),
              json_is_true(stream));
@@ -287,8 +301,9 @@ static void serve_line(struct server *server, const char *line, size_t length) {
   json_decref(command);
 }
 
-int protocol_serve(const struct library *library, FILE *in, int out) {
-  struct server server = {.library = library, .out = out};
+int protocol_serve(const struct library *library, const char *path, FILE *in,
+                   int out) {
+  struct server server = {.library = library, .path = path, .out = out};
   heap_tables_take(&server.heap, library->provider);
   char *line = NULL;
   size_t room = 0;

@@ -10,7 +10,9 @@
 #include <stdio.h>
 
 /* Answers commands from `in` on `out` until `stop`, the end of the input or
- * the end of a streamed run. Returns the exit status. */
-int protocol_serve(const struct library *library, FILE *in, int out);
+ * the end of a streamed run. `path` is the library's. Returns the exit
+ * status. */
+int protocol_serve(const struct library *library, const char *path, FILE *in,
+                   int out);
 
 #endif

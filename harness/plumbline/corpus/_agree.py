@@ -44,7 +44,7 @@ def check_agreement(
     loose = has_choice(case.expect) or any(
         has_choice(ir) for _, ir in case.by_trait)
     # Of several processes much is unordered, and each run is a few processes.
-    if loose and case.runs == 1 and not case.roles:
+    if loose and case.runs == 1 and case.roles is None:
         problems.add(case.file, raw.line_at("expect"), "an expectation with "
                      "a choice, and the program runs once", "write `runs: 20` "
                      "or more (a litmus test), or the exact order",

@@ -65,7 +65,7 @@ class Case:
     timeout_ms: int
     env: Mapping[str, str]
     program: list[Any]
-    roles: Mapping[str, list[Any]]
+    roles: Mapping[str, list[Any]] | None
     bodies: list[Any]
     files: Mapping[str, str]
     expect: IR
@@ -96,7 +96,7 @@ class Case:
             "env": dict(self.env),
             "program": {"main": self.program, **(
                 {"bodies": self.bodies} if self.bodies else {}), **(
-                {"roles": dict(self.roles)} if self.roles else {})},
+                {"roles": dict(self.roles)} if self.roles is not None else {})},
             "files": dict(self.files),
             "expect": self.expect,
             "by_trait": [
@@ -310,7 +310,7 @@ class _OneCase:
         rule = self.rule(case)
         tree = read_tree(case.get("files"), self.add)
         program, facts = self.program(case, tree)
-        roles = {} if "roles" not in case else {
+        roles = None if "roles" not in case else {
             role: body for role, body in _mapping(case["roles"]).items()
             if role != PRIMARY}
         clean = self.problems.error_count() == before
@@ -338,7 +338,8 @@ class _OneCase:
                                   if "roles" in case else DEFAULT_TIMEOUT_MS),
             env={k: str(v) for k, v in _mapping(case.get("env")).items()},
             program=program,
-            roles={role: write_out(body) for role, body in roles.items()},
+            roles=None if roles is None else {
+                role: write_out(body) for role, body in roles.items()},
             bodies=tree.bodies,
             files=tree.files,
             expect=expect,

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plumbline.corpus._program import PRIMARY
+
 __all__ = ["pattern_to_text", "program_to_text"]
 
 _THEN = " → "
@@ -150,7 +152,7 @@ def _item(op: Mapping[str, Any], width: int) -> list[str]:
     """An operation as an item of a list."""
     (name, value), = op.items()
     flat = f"- {_scalar(name)}: {_flow(value)}"
-    if len(flat) <= width or not isinstance(value, Mapping):
+    if len(flat) <= width or not isinstance(value, Mapping) or not value:
         return [flat]
     lines = [f"- {_scalar(name)}:"]
     for key, part in value.items():
@@ -167,7 +169,7 @@ def _key(key: str, value: Any, width: int) -> list[str]:
         if isinstance(item, list):
             first, *rest = _body(item, width - 4) or ["[]"]
             part = [f"- {first}", *(f"  {line}" for line in rest)]
-        elif isinstance(item, Mapping):
+        elif isinstance(item, Mapping) and len(item) == 1:
             part = _item(item, width - 2)
         else:
             part = [f"- {_flow(item)}"]
@@ -180,5 +182,13 @@ def _body(ops: Sequence[Mapping[str, Any]], width: int) -> list[str]:
 
 
 def program_to_text(program: Mapping[str, Any], width: int = 76) -> str:
-    """A compiled program, {"main": [...]}, in the notation of the cases."""
-    return "\n".join(_body(program["main"], width))
+    """A compiled program, {"main": [...]}, in the notation of the cases; of
+    several processes each role under its name."""
+    if "roles" not in program:
+        return "\n".join(_body(program["main"], width))
+    lines: list[str] = []
+    for role, ops in {PRIMARY: program["main"], **program["roles"]}.items():
+        body = _body(ops, width - 2)
+        lines += [f"{_scalar(role)}:", *(f"  {line}" for line in body)] if (
+            body) else [f"{_scalar(role)}: []"]
+    return "\n".join(lines)
