@@ -158,3 +158,25 @@ def test_every_program_of_the_corpus_is_valid_javascript(
     done = subprocess.run(["node", "--check", str(path)],
                           capture_output=True, text=True, timeout=60)
     assert done.stderr == "" and done.returncode == 0
+
+
+def test_operations_on_memory_read_as_assignments() -> None:
+    """Links, roots that end and what is asked have JavaScript's own forms."""
+    program = {"main": [
+        {"heap.alloc": {"id": "a", "slots": 2}},
+        {"heap.alloc": {"id": "b"}},
+        {"heap.link": {"from": "a", "slot": 1, "to": "b"}},
+        {"heap.drop": "b"},
+        {"heap.collect": {"kind": "minor"}},
+        {"heap.alive": {"of": "b", "log": "alive"}},
+        {"heap.frame": {"holds": "a", "then": [{"log": "inside"}]}},
+    ]}
+    assert program_to_js(program) == "\n".join([
+        "let a = heap.alloc({slots: 2});",
+        "let b = heap.alloc();",
+        "a.s1 = b;",
+        "b = null;",
+        "heap.collect({kind: 'minor'});",
+        "log('alive', heap.alive({of: b}));",
+        "heap.frame({holds: a}, () => { log('inside'); });",
+    ])
