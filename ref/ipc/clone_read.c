@@ -9,6 +9,7 @@
  *    lead to what it lies in.
  *  - No count in the message is believed: memory is taken as bytes are read.
  *
+ * Version 16, which Deno writes, has the same for all values that are read here.
  * What has no value of ours (RegExp, Error, views that are no host objects) is
  * refused; wrappers (Boolean, Number, String, BigInt objects) become what they
  * wrap; holes become undefined, properties of arrays are left out.
@@ -491,7 +492,7 @@ int pl__clone_get(struct pl_values *values, const char *data, size_t length,
     reader.at++;
     error = get_varint(&reader, &version);
   }
-  if (error == 0 && (version < 13 || version > 15))
+  if (error == 0 && (version < 13 || version > 16))
     error = clone_fail(&reader, "an unknown version");
   struct pl_value *root = NULL;
   if (error == 0) error = get_root(&reader, &root);

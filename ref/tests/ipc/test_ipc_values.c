@@ -355,7 +355,8 @@ static void old_and_odd_clones_are_read(void **state) {
   } odd[] = {
 #define ODD(bytes, json) {bytes, sizeof bytes - 1, json}
       ODD("\xff\x0d\x22\x02hi", "\"hi\""),
-      ODD("\xff\x10\x22\x02hi", NULL),
+      ODD("\xff\x10\x22\x02hi", "\"hi\""),
+      ODD("\xff\x11\x22\x02hi", NULL),
       ODD("\xff\x0c\x22\x02hi", NULL),
       ODD("\xff\x0f\x61\x03\x49\x02\x49\x0a\x40\x01\x03", "[null,5,null]"),
       ODD("\xff\x0f\x41\x02\x49\x02\x2d\x24\x00\x02", "[1,null]"),

@@ -51,17 +51,7 @@ LACKS = {
             "primary none",
         }
     ),
-    "deno": frozenset(
-        {
-            "child json",
-            "child advanced",
-            "parent json",
-            "parent advanced",
-            "worker none",
-            "primary rr",
-            "primary none",
-        }
-    ),
+    "deno": frozenset({"worker none", "primary rr", "primary none"}),
 }
 
 

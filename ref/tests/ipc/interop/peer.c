@@ -500,8 +500,8 @@ int main(int argc, char **argv) {
   const char *role = argc > 1 ? argv[1] : "";
   if (strcmp(role, "parent") == 0 && argc > 3)
     status = be_parent(argv[2], argv + 3);
-  else if (strcmp(role, "child") == 0)
-    status = be_child();
+  else if (argc > 1 && strcmp(argv[argc - 1], "child") == 0)
+    status = be_child(); /* Deno has words of its own before it */
   else if (strcmp(role, "primary") == 0 && argc > 4)
     status = be_primary(argv[2], (unsigned)atoi(argv[3]), argv + 4);
   else if (strcmp(role, "worker") == 0)
