@@ -5,10 +5,15 @@ from __future__ import annotations
 
 from math import log1p
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from plumbline.errors import UsageError
+
+if TYPE_CHECKING:
+    from plumbline.compare import Comparison
+    from plumbline.measure import Document
 
 __all__ = ["command"]
 
@@ -85,14 +90,11 @@ def command(
 
 
 def _names(
-    first: object, second: object, pattern: str | None,
+    first: Document, second: Document, pattern: str | None,
     early: str | None, late: str | None,
 ) -> dict[str, str] | None:
     import re
 
-    from plumbline.measure import Document
-
-    assert isinstance(first, Document) and isinstance(second, Document)
     if pattern is None and early is None:
         return None
     try:
@@ -115,13 +117,12 @@ def _names(
     return names
 
 
-def _write(path: Path, found: object) -> None:
+def _write(path: Path, found: Comparison) -> None:
     import json
     from dataclasses import asdict
     from math import isfinite
     from typing import Any
 
-    from plumbline.compare import Comparison
     from plumbline.measure._document import write_whole
 
     def finite(value: Any) -> Any:
@@ -133,5 +134,4 @@ def _write(path: Path, found: object) -> None:
             return None
         return value
 
-    assert isinstance(found, Comparison)
     write_whole(path, json.dumps(finite(asdict(found)), indent=1) + "\n")
