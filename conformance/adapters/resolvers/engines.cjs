@@ -15,7 +15,7 @@ const path = require('path');
 const CONDITIONS = ['node', 'require', 'module-sync', 'node-addons'];
 
 const settings = (conditions) => ({
-  conditionNames: conditions === undefined ? CONDITIONS : conditions,
+  conditionNames: CONDITIONS.concat(conditions === undefined ? [] : conditions),
   extensions: ['.js', '.json', '.node'],
   mainFields: ['main'],
   mainFiles: ['index'],
