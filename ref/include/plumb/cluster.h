@@ -228,7 +228,8 @@ struct pl_server {
   char *key;
   unsigned index;
   double seq; /* of the question */
-  int fd;     /* shared or exclusive, -1: the primary accepts */
+  int fd;     /* shared or exclusive, and a datagram server's, which the caller
+                 reads from; -1: the primary accepts */
   int port;   /* once it listens */
   struct pl_poll io;
   struct pl_deferred later; /* an exclusive one listens */
