@@ -8,11 +8,10 @@
  */
 #include "plumb/buffer.h"
 
-#include <stdlib.h>
-
 /* What lies outside of the heap for a store. */
 struct store {
   struct pl_weak holding;
+  const struct pl_heap_memory *memory; /* of the heap */
   unsigned char *bytes; /* NULL when handed over, or of no length */
   size_t length;
   bool pooled, detached;
@@ -44,31 +43,46 @@ void pl_buffers_end(struct pl_buffers *buffers) {
 
 /* -- stores ---------------------------------------------------------------- */
 
+static void give_back(const struct pl_heap_memory *memory, void *block) {
+  if (block) memory->resize(memory->self, block, 0);
+}
+
 static void release(struct pl_weak *holding, void *arg) {
   struct store *store = arg;
   (void)holding;
-  free(store->bytes);
-  free(store);
+  give_back(store->memory, store->bytes);
+  give_back(store->memory, store);
+}
+
+static void *ask(const struct pl_heap_memory *memory, size_t size,
+                 bool zeroes) {
+  if (zeroes && memory->zeroed) return memory->zeroed(memory->self, size);
+  void *block = memory->resize(memory->self, NULL, size);
+  if (block && zeroes) memset(block, 0, size);
+  return block;
 }
 
 /* Bytes; a collection is worth a try before there are none. */
 static unsigned char *take_bytes(struct pl_buffers *buffers, size_t length,
                                  bool zeroes) {
-  unsigned char *bytes = zeroes ? calloc(1, length) : malloc(length);
+  const struct pl_heap_memory *memory = pl_heap_memory(buffers->heap);
+  unsigned char *bytes = ask(memory, length, zeroes);
   if (bytes) return bytes;
   pl_heap_collect(buffers->heap, PL_GC_MAJOR);
-  return zeroes ? calloc(1, length) : malloc(length);
+  return ask(memory, length, zeroes);
 }
 
 /* A store over `bytes`, which it takes when it can be made. */
 static int store_new(struct pl_buffers *buffers, unsigned char *bytes,
                      size_t length, void **out) {
-  struct store *store = calloc(1, sizeof *store);
+  const struct pl_heap_memory *memory = pl_heap_memory(buffers->heap);
+  struct store *store = ask(memory, sizeof *store, true);
   if (!store) return PL_ENOMEM;
+  store->memory = memory;
   struct store_object *object = pl_heap_allocate(
       buffers->heap, buffers->store_type, sizeof(struct store_object));
   if (!object) {
-    free(store);
+    give_back(memory, store);
     return PL_ENOMEM;
   }
   store->bytes = bytes;
@@ -88,7 +102,7 @@ static int store_fresh(struct pl_buffers *buffers, size_t length, bool zeroes,
   if (length > 0 && !(bytes = take_bytes(buffers, length, zeroes)))
     return PL_ENOMEM;
   int err = store_new(buffers, bytes, length, out);
-  if (err != 0) free(bytes);
+  if (err != 0) give_back(pl_heap_memory(buffers->heap), bytes);
   return err;
 }
 
@@ -190,10 +204,11 @@ void pl_buffer_look(const void *buffer, struct pl_buffer_view *out) {
 /* Gives the bytes another length; more of them are zeroes. */
 static int resize(struct store *store, size_t length) {
   if (length == store->length) return 0;
+  const struct pl_heap_memory *memory = store->memory;
   unsigned char *bytes = NULL;
   if (length == 0)
-    free(store->bytes);
-  else if (!(bytes = realloc(store->bytes, length)))
+    give_back(memory, store->bytes);
+  else if (!(bytes = memory->resize(memory->self, store->bytes, length)))
     return PL_ENOMEM;
   if (length > store->length)
     memset(bytes + store->length, 0, length - store->length);
@@ -208,12 +223,13 @@ int pl_buffer_transfer(struct pl_buffers *buffers, void *const *of,
   if (old->detached || old->pooled) return PL_EINVAL;
   if (length == PL_BUFFER_REST) length = old->length;
   if (length > PL_BUFFER_MAX) return PL_ERANGE;
-  void *store;
+  void *store, *made;
   int err = store_new(buffers, NULL, 0, &store);
-  if (err == 0) err = buffer_over(buffers, store, 0, length, out);
+  if (err == 0) err = buffer_over(buffers, store, 0, length, &made);
   if (err == 0) err = resize(old, length);
   if (err != 0) return err;
-  struct store *taken = store_of(((const struct buffer_object *)*out)->store);
+  *out = made;
+  struct store *taken = store_of(((const struct buffer_object *)made)->store);
   taken->bytes = old->bytes;
   taken->length = length;
   pl_holding_resize(buffers->heap, &taken->holding, length);

@@ -82,6 +82,10 @@ int pl_heap_create(const struct pl_heap_config *config, struct pl_heap **out) {
   return 0;
 }
 
+const struct pl_heap_memory *pl_heap_memory(const struct pl_heap *heap) {
+  return &((const struct pl__heap *)heap)->config.memory;
+}
+
 void pl_heap_destroy(struct pl_heap *head) {
   struct pl__heap *heap = pl__heap(head);
   const struct pl_heap_memory *memory = &heap->config.memory;

@@ -24,6 +24,11 @@ static void *resize(void *self, void *block, size_t size) {
   return NULL;
 }
 
+static void *zeroed(void *self, size_t size) {
+  (void)self;
+  return calloc(1, size);
+}
+
 /* Maps `alignment` bytes too many and gives back what stands out. What is
  * large is aligned for huge pages and asks for them. */
 static void *map(void *self, size_t size, size_t alignment, bool executable) {
@@ -72,7 +77,10 @@ static uint64_t now_ns(void *self) {
 }
 
 void pl__heap_memory_default(struct pl_heap_config *config) {
-  if (config->memory.resize == NULL) config->memory.resize = resize;
+  if (config->memory.resize == NULL) {
+    config->memory.resize = resize;
+    config->memory.zeroed = zeroed;
+  }
   if (config->memory.map == NULL) {
     config->memory.map = map;
     config->memory.unmap = unmap;

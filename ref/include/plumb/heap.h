@@ -44,6 +44,8 @@
  *   resize  behaves like realloc() and serves the heap's own tables: block
  *           NULL allocates, size 0 frees and returns NULL, NULL for another
  *           size means that there is none left and the block is untouched.
+ *   zeroed  gives `size` bytes of zeroes, for resize(), which need not cost
+ *           anything until they are touched. NULL: resize() and memset().
  *   map     gives `size` bytes of zeroed memory aligned to `alignment` (a
  *           power of two); executable only for the code space. NULL: none.
  *           Memory that is never touched should cost nothing.
@@ -59,6 +61,7 @@
  */
 struct pl_heap_memory {
   void *(*resize)(void *self, void *block, size_t size);
+  void *(*zeroed)(void *self, size_t size);
   void *(*map)(void *self, size_t size, size_t alignment, bool executable);
   void (*unmap)(void *self, void *block, size_t size);
   int (*protect)(void *self, void *block, size_t size, bool executable);
@@ -230,6 +233,10 @@ struct pl_heap {
  * pl_heap_destroy(). Errors: PL_ENOMEM.
  */
 int pl_heap_create(const struct pl_heap_config *config, struct pl_heap **out);
+
+/* The memory that the heap is made of; borrowed until the heap is destroyed.
+ * For what its objects hold. */
+const struct pl_heap_memory *pl_heap_memory(const struct pl_heap *heap);
 
 /* Frees the heap and every object of it. What objects hold is released
  * (pl_holding_add()); finalizers are not called; roots, weak handles and
