@@ -254,9 +254,10 @@ static int give(struct pl_module *parent, struct pl_module *module,
   return link_child(parent, module, false);
 }
 
-static int require(struct pl_loader *loader, struct pl_module *parent,
-                   const char *specifier, size_t length, bool is_main,
-                   struct pl_required *out) {
+/* By what the resolver knows of the tree. */
+static int require_as_known(struct pl_loader *loader, struct pl_module *parent,
+                            const char *specifier, size_t length, bool is_main,
+                            struct pl_required *out) {
   const struct pl_resolution *resolution;
   out->module = NULL;
   out->partial = false;
@@ -288,6 +289,19 @@ static int require(struct pl_loader *loader, struct pl_module *parent,
                   is_main, out);
 }
 
+static int require(struct pl_loader *loader, struct pl_module *parent,
+                   const char *specifier, size_t length, bool is_main,
+                   struct pl_required *out) {
+  int status =
+      require_as_known(loader, parent, specifier, length, is_main, out);
+  if (status != 1 || out->error.failure != PL_LOAD_NOT_READ ||
+      out->error.thrown != PL_ENOENT || loader->keep_failures)
+    return status;
+  /* The file went after its directory was looked at: it is looked at again. */
+  pl_resolver_refresh(loader->resolver);
+  return require_as_known(loader, parent, specifier, length, is_main, out);
+}
+
 int pl_module_require(struct pl_loader *loader, struct pl_module *parent,
                       const char *specifier, size_t length,
                       struct pl_required *out) {
@@ -314,6 +328,18 @@ bool pl_loader_uncache(struct pl_loader *loader, const char *key,
   return true;
 }
 
+/* An entry that is replaced keeps its place in the order, as a property of an
+ * object does. `module` is the newest. */
+static void take_place(struct pl_module *module, struct pl_module *old) {
+  struct pl_loader *loader = module->loader;
+  loader->newest = module->older;
+  module->older->newer = NULL;
+  module->older = old->older;
+  module->newer = old;
+  *(old->older == NULL ? &loader->oldest : &old->older->newer) = module;
+  old->older = module;
+}
+
 int pl_loader_enter(struct pl_loader *loader, const char *key, size_t length,
                     void *exports, struct pl_module **out) {
   struct pl_module *module = pl__module_new(loader, key, length, NULL);
@@ -324,7 +350,10 @@ int pl_loader_enter(struct pl_loader *loader, const char *key, size_t length,
     pl__module_free(module);
     return PL_ENOMEM;
   }
-  if (old != NULL) pl__module_uncache(old);
+  if (old != NULL) {
+    take_place(module, old);
+    pl__module_uncache(old);
+  }
   module->exports = exports;
   *out = module;
   return 0;

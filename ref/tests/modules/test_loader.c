@@ -196,6 +196,70 @@ static void a_cycle_sees_partial_exports(void **unused) {
   end(&stage);
 }
 
+static void a_file_that_went_is_not_found(void **unused) {
+  (void)unused;
+  struct stage stage;
+  begin(&stage, TREE("/m.js require ./a; try ./b", "/a.js say a", "/b.js say b",
+                     "/b.json 1"));
+  struct pl_required got;
+  assert_int_equal(run_main(&stage, "/a.js"), 0);
+  /* The directory is known by now: b.js is gone, b.json is still there. */
+  const struct pl_resolution *known;
+  assert_int_equal(
+      pl_resolver_require(stage.forest.resolver, "/", 1, "./b", 3, &known), 0);
+  assert_string_equal(known->path, "/b.js");
+  assert_int_equal(pl_fs_memory_remove(stage.forest.fs, "/b.js"), 0);
+  assert_int_equal(pl_module_require(stage.loader, NULL, "./b", 3, &got), 0);
+  assert_string_equal(((struct value *)got.exports)->text, "1");
+  assert_int_equal(pl_fs_memory_remove(stage.forest.fs, "/b.json"), 0);
+  assert_true(pl_loader_uncache(stage.loader, "/b.json", 7));
+  assert_int_equal(pl_module_require(stage.loader, NULL, "./b", 3, &got), 1);
+  assert_int_equal(got.error.code, PL_CODE_MODULE_NOT_FOUND);
+  end(&stage);
+}
+
+static void an_asker_is_a_parent_and_nothing_else(void **unused) {
+  (void)unused;
+  struct stage stage;
+  begin(&stage, TREE("/d/a.js say a; try ./none"));
+  struct pl_module *asker, *same;
+  assert_int_equal(pl_loader_asker(stage.loader, "/d/x.js", 7, &asker), 0);
+  assert_int_equal(pl_loader_asker(stage.loader, "/d/x.js", 7, &same), 0);
+  assert_ptr_equal(asker, same);
+  assert_int_equal(pl_loader_asker(stage.loader, "x.js", 4, &same), PL_EINVAL);
+  struct pl_required got;
+  assert_int_equal(pl_module_require(stage.loader, asker, "./a", 3, &got), 0);
+  assert_ptr_equal(pl_module_parent(got.module), asker);
+  assert_string_equal(pl_load_error_message(stage.loader, &stage.error),
+                      "Cannot find module './none'\nRequire stack:\n"
+                      "- /d/a.js\n- /d/x.js");
+  assert_null(cached(&stage, "/d/x.js"));
+  assert_int_equal(pl_loader_collect(stage.loader), 0);
+  assert_int_equal(pl_module_require(stage.loader, asker, NULL, 0, &got), 1);
+  assert_int_equal(got.error.code, PL_CODE_ERR_INVALID_ARG_TYPE);
+  assert_string_equal(pl_load_error_class(&got.error), "TypeError");
+  end(&stage);
+}
+
+static void folders_of_a_module_come_first_for_it_alone(void **unused) {
+  (void)unused;
+  struct stage stage;
+  begin(&stage, TREE("/m.js try p", "/node_modules/p.js set modules",
+                     "/x/p.js set x", "/y/p.js set y"));
+  struct pl_module *one, *other;
+  assert_int_equal(pl_loader_asker(stage.loader, "/one.js", 7, &one), 0);
+  assert_int_equal(pl_loader_asker(stage.loader, "/other.js", 9, &other), 0);
+  assert_int_equal(pl_module_search(one, "y", 1), PL_EINVAL);
+  assert_int_equal(pl_module_search(one, "/y", 2), 0);
+  assert_int_equal(pl_module_search(one, "/x", 2), 0);
+  struct pl_required got;
+  assert_int_equal(pl_module_require(stage.loader, one, "p", 1, &got), 0);
+  assert_string_equal(((struct value *)got.exports)->text, "x");
+  assert_int_equal(pl_module_require(stage.loader, other, "p", 1, &got), 0);
+  assert_string_equal(((struct value *)got.exports)->text, "modules");
+  end(&stage);
+}
+
 static void replaced_exports_do_not_reach_who_has_the_old(void **unused) {
   (void)unused;
   struct stage stage;
@@ -398,6 +462,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_body_runs_once_and_in_order),
       cmocka_unit_test(a_cycle_sees_partial_exports),
+      cmocka_unit_test(a_file_that_went_is_not_found),
+      cmocka_unit_test(an_asker_is_a_parent_and_nothing_else),
+      cmocka_unit_test(folders_of_a_module_come_first_for_it_alone),
       cmocka_unit_test(replaced_exports_do_not_reach_who_has_the_old),
       cmocka_unit_test(a_body_that_throws_leaves_the_cache),
       cmocka_unit_test(modules_are_kept_by_real_path),
