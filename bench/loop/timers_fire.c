@@ -96,8 +96,9 @@ static void arm(struct fire *fire, void (*in_order)(struct timers *)) {
 static const char *reset(void *state) {
   struct fire *fire = state;
   for (size_t i = 0; i < fire->all.count; i++) {
-    fixture_begin(&fire->all.loops[i].fixture);
-    timers_draw(&fire->all.loops[i], spread(fire), fire->variant == EQUAL_DELAYS);
+    struct timers *timers = &fire->all.loops[i];
+    fixture_begin(&timers->fixture);
+    timers_draw(timers, spread(fire), fire->variant == EQUAL_DELAYS);
   }
   arm(fire, timers_arm);
   if (fire->variant == REARMED) {

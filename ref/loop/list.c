@@ -7,8 +7,8 @@
  * and so, mostly, lies in memory; what is in a bin is taken into an array,
  * sorted there, and linked for good. Each link is visited three times, the last
  * time in several bins at once, for a list that is long is not in the cache,
- * and a chain can be followed no faster than memory answers. (Dealing out by one
- * digit after the other, the lowest first, takes 1.3 times as long for 50
+ * and a chain can be followed no faster than memory answers. (Dealing out by
+ * one digit after the other, the lowest first, takes 1.3 times as long for 50
  * timers that were started in a random order and 1.4 times for 50,000.)
  *
  * Invariants: links with equal keys keep their order. While they are sorted,
@@ -77,7 +77,8 @@ static struct pl_link *merge(struct pl_link *older, struct pl_link *newer,
   struct pl_link *head = NULL;
   struct pl_link **tail = &head;
   while (older != NULL && newer != NULL) {
-    struct pl_link **least = pl__list_key(newer, key) < pl__list_key(older, key) ? &newer : &older;
+    bool is_newer = pl__list_key(newer, key) < pl__list_key(older, key);
+    struct pl_link **least = is_newer ? &newer : &older;
     *tail = *least;
     tail = &(*least)->next;
     *least = *tail;

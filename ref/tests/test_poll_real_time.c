@@ -504,8 +504,8 @@ static int new_listener(struct sockaddr_un *name, socklen_t *length) {
   return fd;
 }
 
-/* accept(2) fails with EMFILE: the connection waits, its listener is heard of in
- * every iteration, and so is everybody else. */
+/* accept(2) fails with EMFILE: the connection waits, its listener is heard of
+ * in every iteration, and so is everybody else. */
 static void a_listener_without_descriptors_starves_nobody(void **state) {
   struct world *world = world_begin_real(new_poller(state));
   struct sockaddr_un name;
