@@ -131,7 +131,7 @@ def _targets(
     else:
         targets = [registry.resolve(name) for name in ("ref", "libuv")]
         for entry in registry.entries.values():
-            if entry.npm is not None:
+            if any(w.endswith("js/adapter.cjs") for w in entry.adapter):
                 targets += registry.found(entry)[:1]
     targets += [own_provider(path, "") for path in libraries]
     return targets + [own_adapter(words, "") for words in adapters]
