@@ -57,7 +57,7 @@ int serve_as_worker(void) {
   struct pl_member member;
   struct pl_server server;
   make_loop();
-  if (pl_member_init(loop, &member, &member_events, NULL) != 0 ||
+  if (pl_member_init(loop, &member, NULL, &member_events, NULL) != 0 ||
       pl_member_listen(&member, &server, &local, false, &server_events,
                        NULL) != 0)
     bench_die("worker");

@@ -272,6 +272,7 @@ int pl_channel_open(struct pl_channel *channel, int fd,
   channel->window = config->window != 0 ? config->window : 1;
   channel->most_length =
       config->most_length != 0 ? config->most_length : (size_t)512 << 20;
+  channel->bun = config->bun;
   channel->state |= PL__CHANNEL_CONNECTED;
   return 0;
 }

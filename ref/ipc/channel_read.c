@@ -188,6 +188,39 @@ static void take_handle(struct pl_channel *channel,
   deliver(channel, &message);
 }
 
+/* An internal message of Bun's: it may lack its `cmd`, and carry a handle. */
+static void take_bun(struct pl_channel *channel, struct pl_value *value,
+                     const char *text, size_t length) {
+  const struct pl_value *carries = pl_value_get(value, "$hasHandle");
+  struct pl_values *values = &channel->values;
+  struct pl_message message = {.value = value, .text = text, .length = length};
+  int fds[PL_CHANNEL_MOST_FDS];
+  channel->bun = true;
+  if (value->type != PL_VALUE_OBJECT) {
+    pl__channel_problem(channel, PL_EPROTO, "an internal message of no kind");
+    return;
+  }
+  if (pl_value_get(value, "cmd") == NULL)
+    pl_value_set(values, value, "cmd", pl_value_string(values, "NODE_CLUSTER"));
+  if (values->failed) {
+    pl__channel_end(channel, PL_ENOMEM);
+    return;
+  }
+  if (carries != NULL && carries->type == PL_VALUE_TRUE) {
+    if (channel->pending.count == 0 ||
+        pl__handle_check(PL_HANDLE_NET_NATIVE, channel->pending.fds[0]) != 0) {
+      refuse(channel, PL_EPROTO, "a handle without a descriptor");
+      return;
+    }
+    message.type = PL_HANDLE_NET_NATIVE;
+    message.fds = fds;
+    message.fd_count = 1;
+    take_fds(channel, fds, 1);
+    pl__channel_answer(channel, true);
+  }
+  deliver(channel, &message);
+}
+
 static void dispatch(struct pl_channel *channel, struct pl_value *value,
                      const char *text, size_t length) {
   const struct pl_value *cmd = pl_value_get(value, "cmd");
@@ -213,6 +246,11 @@ static void take_message(struct pl_channel *channel, const char *data,
   struct pl_value *value;
   struct pl__json_fault fault = {"an empty line", 0};
   int error;
+  bool bun = channel->mode == PL_CHANNEL_JSON && length > 0 && data[0] == 2;
+  if (bun) {
+    data++;
+    length--;
+  }
   pl_values_reset(&channel->values);
   if (channel->mode == PL_CHANNEL_ADVANCED) {
     error = pl__clone_get(&channel->values, data, length, &value, &fault);
@@ -225,7 +263,10 @@ static void take_message(struct pl_channel *channel, const char *data,
   } else {
     error = pl__json_get(&channel->values, data, length, &value, &fault);
   }
-  if (error == 0)
+  if (error == 0 && bun && !pl_value_is(pl_value_get(value, "cmd"),
+                                        "NODE_HANDLE_ACK"))
+    take_bun(channel, value, data, length);
+  else if (error == 0)
     dispatch(channel, value, data, length);
   else if (error == PL_EBADMSG)
     pl__channel_problem(channel, error, fault.what);

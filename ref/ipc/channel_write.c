@@ -281,8 +281,24 @@ static void put_member(struct pl__bytes *out, const char *name,
   (void)pl__json_put(out, &value);
 }
 
-static int put_json(struct pl__bytes *out, const struct parcel *parcel) {
+/* An internal message as Bun has it. */
+static int put_bun(struct pl__bytes *out, const struct parcel *parcel) {
+  put_text(out, "\002");
+  int error = pl__json_put(out, parcel->value);
+  if (parcel->passing != NULL && error == 0) {
+    out->length--; /* its closing brace */
+    put_text(out, ",\"$hasHandle\":true}");
+  }
+  put_text(out, "\n");
+  return error;
+}
+
+static int put_json(const struct pl_channel *channel, struct pl__bytes *out,
+                    const struct parcel *parcel) {
   const struct pl_passing *passing = parcel->passing;
+  if (channel->bun && parcel->value != NULL && parcel->fd_count <= 1 &&
+      pl_value_is(pl_value_get(parcel->value, "cmd"), "NODE_CLUSTER"))
+    return put_bun(out, parcel);
   if (passing == NULL) {
     int error = put_body(out, parcel);
     put_text(out, "\n");
@@ -356,7 +372,7 @@ static int put(struct pl_channel *channel, struct pl__bytes *out,
   size_t start = out->length;
   int error = channel->mode == PL_CHANNEL_ADVANCED
                   ? put_advanced(channel, out, parcel)
-                  : put_json(out, parcel);
+                  : put_json(channel, out, parcel);
   if (out->failed) error = PL_ENOMEM;
   if (error != 0) {
     out->length = start;

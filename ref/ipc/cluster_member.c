@@ -373,9 +373,10 @@ int pl_member_is_worker(void) {
 }
 
 int pl_member_init(struct pl_loop *loop, struct pl_member *member,
+                   const struct pl_channel_config *config,
                    const struct pl_member_events *events, void *arg) {
   const char *id = getenv("NODE_UNIQUE_ID");
-  struct pl_channel_config config = {.window = 64};
+  static const struct pl_channel_config defaults = {.window = 64};
   *member = (struct pl_member){.loop = loop,
                                .events = events,
                                .arg = arg,
@@ -385,7 +386,8 @@ int pl_member_init(struct pl_loop *loop, struct pl_member *member,
   pl__link_init(&member->servers);
   pl_values_init(&member->values, &loop->allocator);
   pl_channel_init(loop, &member->channel, &member_channel, member);
-  int error = pl_channel_open_parent(&member->channel, &config);
+  int error = pl_channel_open_parent(
+      &member->channel, config != NULL ? config : &defaults);
   if (error != 0) {
     pl_channel_close(&member->channel, NULL);
     return error;

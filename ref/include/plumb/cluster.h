@@ -257,9 +257,12 @@ int pl_member_is_worker(void);
 /*
  * Makes this process a worker: opens the channel to the parent, takes
  * NODE_UNIQUE_ID out of the environment, says that it is online.
+ * config: NULL for the default, with a window of 64; a Bun primary hears nobody
+ * who does not speak its dialect from the first message on.
  * Errors: PL_ENOENT (it is none), and as pl_channel_open_parent().
  */
 int pl_member_init(struct pl_loop *loop, struct pl_member *member,
+                   const struct pl_channel_config *config,
                    const struct pl_member_events *events, void *arg);
 
 /* Sends the primary a message. As pl_channel_send(). */

@@ -9,6 +9,9 @@
  *   handles    {"cmd":"NODE_HANDLE","type":T,"msg":M}, and with its first byte
  *              the descriptor (SCM_RIGHTS); answered by NODE_HANDLE_ACK, or by
  *              NODE_HANDLE_NACK when no descriptor came
+ *   Bun        a byte 0x02 before internal messages, which then carry handles
+ *              without the NODE_HANDLE around them; so once the other side has
+ *              done it, NODE_CLUSTER messages go out in that way, too
  *
  * Invariants, beside those of loop.h:
  *  - Messages arrive in the order in which they were sent. While `window`
@@ -139,6 +142,7 @@ struct pl_channel_config {
   enum pl_channel_mode mode;
   unsigned window;    /* handles on their way; 1, the order that Node keeps */
   size_t most_length; /* of a message, bytes; 512 MiB */
+  bool bun;           /* speak Bun's dialect before the other side does */
 };
 
 /* Lanes of messages: the channel's. */
@@ -190,6 +194,7 @@ struct pl_channel {
   struct pl__arrival pending; /* its message has not come */
   struct pl__arrival later;   /* came behind it, before that message's end */
   bool bad_fd;       /* one of ours was none: to be told */
+  bool bun;          /* the other side speaks Bun's dialect */
   uint8_t patience;  /* reads that will not try for more */
   struct pl_values values;
   pl_event_fn *closed;

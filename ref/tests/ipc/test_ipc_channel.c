@@ -88,6 +88,42 @@ static void internal_messages_are_told_apart(void **state) {
   ends_teardown(ends);
 }
 
+/* Once it is heard, NODE_CLUSTER goes out in the same way. */
+static void buns_dialect_is_taken_up(void **state) {
+  (void)state;
+  struct ends *ends = ends_raw(NULL);
+  struct pl_value *object = pl_value_object(&ends->values);
+  pl_value_set(&ends->values, object, "cmd",
+               pl_value_string(&ends->values, "NODE_CLUSTER"));
+  pl_channel_send(&ends->a.channel, object, NULL, NULL);
+  ends_turn(ends);
+  expect_peer(ends, "{\"cmd\":\"NODE_CLUSTER\"}\n");
+  peer_send(ends, "\002{\"cmd\":\"NODE_CLUSTER\",\"act\":\"online\"}\n"
+                  "\002{\"ack\":1}\n\0027\n\002{\n");
+  ends_turn(ends);
+  expect_log(&ends->a, "internal internal !EPROTO !EBADMSG");
+  struct pl_passing passing = {
+      .type = PL_HANDLE_NET_NATIVE, .keep_open = 1, .fd = ends->peer};
+  pl_channel_send(&ends->a.channel, object, &passing, NULL);
+  end_send(&ends->a, "plain");
+  ends_turn(ends);
+  expect_peer(ends, "\002{\"cmd\":\"NODE_CLUSTER\",\"$hasHandle\":true}\n");
+  peer_send(ends, "{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
+  ends_turn(ends);
+  expect_peer(ends, "\"plain\"\n");
+  int fd = open_server();
+  peer_send_fds(ends, "\002{\"act\":\"newconn\",\"$hasHandle\":true}\n", &fd,
+                1);
+  ends_turn(ends);
+  expect_peer(ends, "{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
+  peer_send(ends, "\002{\"act\":\"newconn\",\"$hasHandle\":true}\n");
+  ends_turn(ends);
+  expect_peer(ends, "{\"cmd\":\"NODE_HANDLE_NACK\"}\n");
+  expect_log(&ends->a, "internal !EPROTO");
+  close(fd);
+  ends_teardown(ends);
+}
+
 static void on_written(struct pl_send *send, int status) {
   end_say(send->arg, "written:%s", status == 0 ? "0" : pl_error_name(status));
 }
@@ -428,6 +464,7 @@ int main(void) {
       cmocka_unit_test(messages_come_in_any_pieces),
       cmocka_unit_test(what_is_no_message_is_told_and_skipped),
       cmocka_unit_test(internal_messages_are_told_apart),
+      cmocka_unit_test(buns_dialect_is_taken_up),
       cmocka_unit_test(a_request_is_called_when_its_message_is_out),
       cmocka_unit_test(what_cannot_be_said_is_refused),
       cmocka_unit_test(a_full_channel_says_so_and_drains),

@@ -77,7 +77,7 @@ static int be_worker(const char *path) {
   worker_loop = malloc(pl_loop_size());
   if (worker_loop == NULL || pl_loop_init(worker_loop, NULL) != 0) return 9;
   if (!pl_member_is_worker() ||
-      pl_member_init(worker_loop, &member, &member_events, NULL) != 0)
+      pl_member_init(worker_loop, &member, NULL, &member_events, NULL) != 0)
     return 9;
   if (strcmp(role, "die") == 0) return 4;
   struct pl_listen what = {

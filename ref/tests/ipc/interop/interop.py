@@ -40,17 +40,7 @@ LACKS = {
     "node12": frozenset({"child advanced", "parent advanced"}),
     "node20": frozenset[str](),
     "node22": frozenset[str](),
-    "bun": frozenset(
-        {
-            "child advanced",
-            "parent advanced",
-            "worker rr",
-            "worker none",
-            "worker weighted",
-            "primary rr",
-            "primary none",
-        }
-    ),
+    "bun": frozenset({"child advanced", "parent advanced"}),
     "deno": frozenset({"worker none", "primary rr", "primary none"}),
 }
 

@@ -5,7 +5,7 @@
  *   peer parent json|advanced COMMAND...    talks to a child
  *   peer child                              is one
  *   peer primary rr|none|weighted COUNT COMMAND...   a cluster
- *   peer worker [PORT]                      is a worker
+ *   peer worker [PORT [bun]]                is a worker
  *
  * Invariant: whatever goes wrong is a line on standard error and status 1; what
  * went well is a word on standard output.
@@ -479,11 +479,12 @@ static void on_member_ended(void *arg, int reason) {
 static const struct pl_member_events member_events = {
     .problem = on_problem, .ended = on_member_ended};
 
-static int be_worker(int port) {
+static int be_worker(int port, bool bun) {
+  struct pl_channel_config config = {.window = 64, .bun = bun};
   struct worker worker;
   struct pl_listen what = {
       .address = "127.0.0.1", .type = PL_ADDRESS_IPV4, .port = port, .fd = -1};
-  check(pl_member_init(loop, &worker.member, &member_events, &worker),
+  check(pl_member_init(loop, &worker.member, &config, &member_events, &worker),
         "member");
   check(pl_member_listen(&worker.member, &worker.server, &what, false,
                          &server_events, &worker),
@@ -505,7 +506,8 @@ int main(int argc, char **argv) {
   else if (strcmp(role, "primary") == 0 && argc > 4)
     status = be_primary(argv[2], (unsigned)atoi(argv[3]), argv + 4);
   else if (strcmp(role, "worker") == 0)
-    status = be_worker(argc > 2 ? atoi(argv[2]) : 0);
+    status = be_worker(argc > 2 ? atoi(argv[2]) : 0,
+                       argc > 3 && strcmp(argv[3], "bun") == 0);
   else
     die("peer parent|child|primary|worker ...");
   pl_values_free(&values);

@@ -8,7 +8,8 @@ cluster.schedulingPolicy =
   policy === 'none' ? cluster.SCHED_NONE : cluster.SCHED_RR;
 // There is no setting for it: fork() falls back to this.
 process.execPath = peer;
-(cluster.setupPrimary || cluster.setupMaster)({ exec: 'worker', args: ['0'],
+(cluster.setupPrimary || cluster.setupMaster)({ exec: 'worker',
+  args: ['0', process.versions.bun ? 'bun' : 'node'],
   execArgv: [] });
 let listening = 0;
 cluster.on('listening', (worker, address) => {
