@@ -12,9 +12,10 @@
  *  - A bit is set only for a slot of an object, never for a filler's word.
  *  - old_committed is the sum of all pages' sizes, and not more than old_max,
  *    but when the limit has been lowered.
- *  - The pool holds emptied pages, not executable ones, up to the bytes of a
- *    semi-space: as much as the next scavenge may promote. Fresh pages cost
- *    more (their first touch) than the objects that are copied into them.
+ *  - The pool holds emptied pages, and fresh ones that have been populated, not
+ *    executable ones, up to the bytes of a semi-space: as much as the next
+ *    scavenge may promote. The first touch of a fresh page costs more than the
+ *    objects that are copied into it, so a scavenge should not do it.
  */
 #include "internal.h"
 

@@ -564,8 +564,9 @@ struct pl_heap_stats {
   size_t semi_capacity; /* of one semi-space, at present */
   size_t external;
   size_t held;     /* of these, by holdings */
-  size_t pooled;   /* bytes of emptied pages that are kept for later, up to
-                      semi_capacity; in no other figure */
+  size_t pooled;   /* bytes of pages that are kept ready for what the next
+                      scavenge promotes, up to semi_capacity; in no other
+                      figure */
   size_t metadata; /* bytes of the heap's own tables */
   uint64_t allocated; /* the logical clock: bytes since the start */
   uint64_t collections[PL_GC_KINDS]; /* by enum pl_gc_kind */
