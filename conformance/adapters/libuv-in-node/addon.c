@@ -30,7 +30,7 @@ void *napi_register_module_v1(void *env, void *exports) {
   int status = 2;
   if (library_adopt(&library, pl_provider_v1(), "libuv-in-node", message,
                     sizeof message))
-    status = protocol_serve(&library, stdin, STDOUT_FILENO);
+    status = protocol_serve(&library, NULL, stdin, STDOUT_FILENO);
   else
     fprintf(stderr, "libuv-in-node: %s\n", message);
   /* Every answer was written by write(2). To return would run the rest of
