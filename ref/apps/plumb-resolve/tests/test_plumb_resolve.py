@@ -201,6 +201,19 @@ def test_a_scan_tells_what_sources_ask_for(tree: Path) -> None:
         ["import()", f"{tree}/b.js", "p", 1]]
 
 
+def test_timing_tells_every_pass_and_prints_no_answer(tree: Path) -> None:
+    """Cold once; warm by place and by path, as often as asked; nonsense too."""
+    done = subprocess.run(
+        [_BINARY, "--batch", "--repeat", "2", "--list-after", "1"],
+        input=f"{tree}\t./a\nnonsense\n{tree}\tnope\n", check=True,
+        capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    assert done.stdout == ""
+    told = [line.split(" ns")[0].rsplit(" ", 1)
+            for line in done.stderr.splitlines()]
+    assert [name for name, _ in told] == ["cold"] + ["warm", "by path"] * 2
+    assert all(float(time) > 0 for _, time in told)
+
+
 def test_what_is_no_question_is_status_2() -> None:
     """Usage goes to stderr."""
     assert _run(status=2) == ""
