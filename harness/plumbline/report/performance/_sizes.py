@@ -45,10 +45,11 @@ def _good(series: Series) -> bool:
 
 
 def throughputs(documents: Sequence[Document], command: str) -> list[Figure]:
-    """A picture per area, a panel per benchmark of at least two sizes."""
+    """A picture per area, a panel per benchmark of sizes that lie ten times
+    apart or more."""
     areas: dict[str, Families] = {}
     for family, table in _families(documents).items():
-        if max(len(points) for points in table.values()) > 1:
+        if any(max(p)[0] >= 10 * min(p)[0] > 0 for p in table.values()):
             area = "/".join(family[0].split("/")[:2])
             areas.setdefault(area, {})[family] = table
     return [_area(area, found, _command(documents, area) or command)
@@ -96,6 +97,7 @@ def _panel(
                   color=colour(SERIES[place % len(SERIES)]))
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.xaxis.set_minor_formatter("")
     axes.set_title(family[0].split("/", 2)[-1], fontsize=8)
     axes.set_xlabel(family[1], fontsize=7)
     axes.set_ylabel("a second", fontsize=7)
