@@ -165,7 +165,7 @@ int main(void) {
     fprintf(stderr, "plumb-peer: no role `%s` in %s\n", role, peer.trace);
     return 65;
   }
-  peer.roles = roles;
+  peer.request = request;
   peer.seq = json_integer_value(json_object_get(request, "seq"));
   peer.wire = find_wire();
   size_t i;

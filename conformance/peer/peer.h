@@ -33,7 +33,7 @@ struct child {
 };
 
 struct peer {
-  json_t *roles; /* of the whole program */
+  json_t *request; /* as it lies beside the trace */
   json_int_t seq;
   const char *id;    /* NULL: the program itself */
   const char *trace; /* its path */
