@@ -41,23 +41,30 @@ static bool is_prepared(const struct pl__heap *heap) {
          heap->pooled >= heap->capacity;
 }
 
+static void populate(struct pl__heap *heap, unsigned block, size_t want,
+                     size_t piece) {
+  const struct pl_heap_memory *memory = &heap->config.memory;
+  while (heap->ready[block] < want) {
+    size_t from = heap->ready[block];
+    size_t to = (from / piece + 1) * piece;
+    if (to > heap->capacity) to = heap->capacity;
+    heap->ready[block] = to;
+    if (memory->populate == NULL) continue;
+    memory->populate(memory->self, (void *)(heap->block[block] + from),
+                     to - from);
+  }
+}
+
 /* Populates the memory that the next allocations and the next scavenge will
  * write to, a piece at a time: what may be copied, and what may be promoted.
  * Left to the scavenge, the first touch of fresh memory takes more of its time
  * than the copying. */
-static void prepare(struct pl__heap *heap) {
-  const struct pl_heap_memory *memory = &heap->config.memory;
-  size_t used = heap->head.top - heap->block[heap->active];
-  size_t want = (used / PREPARED + 2) * PREPARED;
+void pl__young_prepare(struct pl__heap *heap) {
+  size_t piece = heap->capacity >= 2 * PL__HUGE ? PL__HUGE : PREPARED;
+  size_t want = heap->head.top - heap->block[heap->active] + 2 * PREPARED;
   if (want > heap->capacity) want = heap->capacity;
-  for (unsigned i = 0; i < 2; i++) {
-    size_t ready = heap->ready[i];
-    if (ready >= want) continue;
-    heap->ready[i] = want;
-    if (memory->populate != NULL)
-      memory->populate(memory->self, (void *)(heap->block[i] + ready),
-                       want - ready);
-  }
+  populate(heap, 0, want, piece);
+  populate(heap, 1, want, piece);
   for (int i = 0; i < 2 && heap->pooled < want; i++)
     if (!pl__page_pool_fill(heap)) break;
 }
@@ -80,7 +87,7 @@ static void *take_young(struct pl__heap *heap, uint32_t type, size_t size) {
   uintptr_t at = heap->head.top;
   if (size > heap->young_end - at) return NULL;
   heap->head.top = at + size;
-  if (!is_prepared(heap)) prepare(heap);
+  if (!is_prepared(heap)) pl__young_prepare(heap);
   pl__young_set_end(heap);
   pl__word *header = (pl__word *)at;
   header[0] = pl__make_header(size, type, 0);

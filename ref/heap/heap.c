@@ -47,6 +47,7 @@ static bool map_semi_spaces(struct pl__heap *heap) {
 static void start_young(struct pl__heap *heap) {
   heap->capacity = heap->config.semi_initial;
   heap->head.top = heap->counted = heap->age_mark = heap->block[0];
+  if (heap->capacity >= 2 * PL__HUGE) pl__young_prepare(heap);
   pl__young_set_end(heap);
 }
 

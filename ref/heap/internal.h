@@ -31,6 +31,8 @@
 #include "plumb/heap_walk.h"
 
 #define PL__PAGE ((size_t)256 * 1024)
+/* Semi-spaces of twice this, or more, are populated in pieces of it. */
+#define PL__HUGE ((size_t)2048 * 1024)
 
 enum {
   PL__FREE = 0,       /* type of a filler: its second word is the next one */
@@ -425,6 +427,8 @@ static inline uint64_t pl__clock(const struct pl__heap *heap) {
   return heap->allocated + (heap->head.top - heap->counted);
 }
 void pl__young_set_end(struct pl__heap *heap);
+/* Populates the memory that is needed next. */
+void pl__young_prepare(struct pl__heap *heap);
 size_t pl__old_used(const struct pl__heap *heap);
 size_t pl__used(const struct pl__heap *heap);
 

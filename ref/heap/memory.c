@@ -8,9 +8,10 @@
  * Semi-spaces are populated outside of pauses (see collect.c): a scavenge that
  * is the first to touch them takes 15 ms instead of 6.
  *
- * Rejected: huge pages for them (madvise). The program then takes a tenth less
- * time, but the kernel 20 to 120 ms instead of 20 to 40 to clear the pages, and
- * the smallest heap is resident with 4 MiB.
+ * Those of 4 MiB and more get huge pages, piece by piece: a worst scavenge
+ * takes 6 ms instead of 8, and the program a tenth less time. Rejected: asking
+ * for them at once, and for smaller ones. The smallest heap would be resident
+ * with 4 MiB.
  */
 #include "internal.h"
 
@@ -33,11 +34,13 @@ static void *zeroed(void *self, size_t size) {
   return calloc(1, size);
 }
 
-/* Maps `alignment` bytes too many and gives back what stands out. */
+/* Maps `alignment` bytes too many and gives back what stands out. What is
+ * large is aligned for huge pages. */
 static void *map(void *self, size_t size, size_t alignment, bool executable) {
   (void)self;
   if (size > SIZE_MAX / 2) return NULL;
   (void)executable; /* it is made so when there is something in it */
+  if (size >= 2 * PL__HUGE && alignment < PL__HUGE) alignment = PL__HUGE;
   char *block = mmap(NULL, size + alignment, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (block == MAP_FAILED) return NULL;
@@ -61,6 +64,8 @@ static int protect(void *self, void *block, size_t size, bool executable) {
 /* On kernels before 5.14 nothing happens. */
 static void populate(void *self, void *block, size_t size) {
   (void)self;
+  if ((uintptr_t)block % PL__HUGE == 0 && size >= PL__HUGE)
+    madvise(block, size, MADV_HUGEPAGE);
   madvise(block, size, POPULATE_WRITE);
 }
 
