@@ -127,13 +127,17 @@ static void on_acknowledged(struct pl_send *send, int status) {
   struct pl_cluster *cluster = handoff->worker->cluster;
   struct pl__shared_handle *handle = handoff->handle;
   int fd = handoff->fd;
-  if (status == 0 && !handoff->answered) {
+  /* From a worker that is being closed no answer will come. */
+  if (status == 0 && !handoff->answered && handoff->worker->open == 0) {
     handoff->acknowledged = true;
     return;
   }
   if (!handoff->answered) {
     forget_handoff(handoff);
-    give_back(handle, fd);
+    if (status == 0)
+      close(fd);
+    else
+      give_back(handle, fd);
     release_handle(handle);
   }
   memory(cluster, handoff, 0);

@@ -121,9 +121,9 @@ static void on_internal(void *arg, struct pl_message *message) {
   if (!pl_value_is(pl_value_get(value, "cmd"), "NODE_CLUSTER")) return;
   const struct pl_value *ack = pl_value_get(value, "ack");
   const struct pl_value *accepted = pl_value_get(value, "accepted");
-  if (ack == NULL)
+  if (ack == NULL && !worker->cluster->closing)
     on_act(worker, value);
-  else
+  else if (ack != NULL)
     pl__cluster_answer(worker, pl_value_to_number(ack, -1),
                        accepted != NULL && accepted->type == PL_VALUE_TRUE);
 }
@@ -158,6 +158,7 @@ static void on_part_closed(void *arg, int status) {
 
 static void close_worker(struct pl_worker *worker) {
   if (worker->open > 0) return;
+  pl__cluster_leave_all(worker);
   worker->open = 3;
   pl_process_close(&worker->process, on_part_closed);
   pl_channel_close(&worker->channel, on_part_closed);

@@ -551,6 +551,24 @@ static void supervision_lets_go_whom_it_asked_to_go(void **state) {
   yard_end(yard);
 }
 
+/* Its question is there when the cluster ends. */
+static void a_late_question_opens_nothing(void **state) {
+  (void)state;
+  struct yard *yard = yard_begin("serve", NULL, plain, 1);
+  struct pl_worker *worker = pl_cluster_worker(&yard->cluster, 1);
+  struct timeval wait = {.tv_sec = 20};
+  char data[4096];
+  ssize_t got = 0;
+  int fd = worker->channel.fd; /* not read by the loop yet */
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+  do
+    got = recv(fd, data, sizeof data - 1, MSG_PEEK);
+  while (got > 0 && memmem(data, (size_t)got, "queryServer", 11) == NULL);
+  assert_true(got > 0);
+  yard_end(yard);
+}
+
 static void what_cannot_be_started_leaves_nothing(void **state) {
   (void)state;
   struct yard *yard = yard_begin("idle", NULL, plain, 0);
@@ -616,6 +634,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_schedule_may_be_the_callers),
       cmocka_unit_test(supervision_starts_them_again_and_gives_up),
       cmocka_unit_test(supervision_lets_go_whom_it_asked_to_go),
+      cmocka_unit_test(a_late_question_opens_nothing),
       cmocka_unit_test(what_cannot_be_started_leaves_nothing),
       cmocka_unit_test(many_workers_come_and_go),
   };
