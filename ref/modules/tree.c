@@ -187,7 +187,7 @@ enum {
 /*
  * As one rents skis until they would have been bought: a directory is listed
  * when as much was spent on single names as the listing will cost, which goes
- * by its size. When a quarter of all directories came that far, the others are
+ * by its size. When a quarter of all directories came half as far, the others are
  * listed at once. Measured, see bench/FIGURES.md.
  */
 static void count_question(struct pl_resolver *resolver, struct pl__dir *dir) {
