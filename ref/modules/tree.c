@@ -187,8 +187,8 @@ enum {
 /*
  * As one rents skis until they would have been bought: a directory is listed
  * when as much was spent on single names as the listing will cost, which goes
- * by its size. When a quarter of all directories came half as far, the others are
- * listed at once. Measured, see bench/FIGURES.md.
+ * by its size. When a quarter of all directories came half as far, the others
+ * are listed at once. Measured, see bench/FIGURES.md.
  */
 static void count_question(struct pl_resolver *resolver, struct pl__dir *dir) {
   if (dir->asked == 0) resolver->dirs_asked++;
