@@ -42,24 +42,23 @@ static void on_connection(void *arg, int fd) {
   answer(fd);
 }
 
-static const struct pl_server_events server_events = {
-    .connection = on_connection};
+static const struct pl_server_events server_events = {.connection =
+                                                          on_connection};
 
 static void on_member_ended(void *arg, int reason) {
   (void)arg;
   _exit(reason == 0 ? 0 : 1);
 }
 
-static const struct pl_member_events member_events = {
-    .ended = on_member_ended};
+static const struct pl_member_events member_events = {.ended = on_member_ended};
 
 int serve_as_worker(void) {
   struct pl_member member;
   struct pl_server server;
   make_loop();
   if (pl_member_init(loop, &member, NULL, &member_events, NULL) != 0 ||
-      pl_member_listen(&member, &server, &local, false, &server_events,
-                       NULL) != 0)
+      pl_member_listen(&member, &server, &local, false, &server_events, NULL) !=
+          0)
     bench_die("worker");
   return pl_loop_run(loop, PL_LOOP_DEFAULT) < 0;
 }
@@ -88,8 +87,8 @@ static void on_input(void *arg, int status) {
   pl_cluster_close(&primary->cluster, NULL);
 }
 
-static const struct pl_cluster_events cluster_events = {
-    .listening = on_listening};
+static const struct pl_cluster_events cluster_events = {.listening =
+                                                            on_listening};
 
 static int serve_cluster(bool shared, unsigned workers, unsigned depth) {
   struct primary primary = {.wanted = workers};
@@ -98,9 +97,8 @@ static int serve_cluster(bool shared, unsigned workers, unsigned depth) {
   if (length < 0) bench_die("readlink");
   self[length] = '\0';
   const char *const argv[] = {self, "worker", NULL};
-  struct pl_cluster_config config = {.spawn = {.file = self, .argv = argv},
-                                     .shared = shared,
-                                     .depth = depth};
+  struct pl_cluster_config config = {
+      .spawn = {.file = self, .argv = argv}, .shared = shared, .depth = depth};
   make_loop();
   pl_cluster_init(loop, &primary.cluster, &config, &cluster_events, &primary);
   for (unsigned i = 0; i < workers; i++) {

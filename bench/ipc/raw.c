@@ -2,8 +2,8 @@
 /*
  * raw.c: the floor: sendmsg(2) and recvmsg(2) in blocking loops, nothing else.
  *
- * Invariant: the bytes are those of the channel, and every descriptor that comes
- * is closed, as the other contenders do.
+ * Invariant: the bytes are those of the channel, and every descriptor that
+ * comes is closed, as the other contenders do.
  */
 #include "ipc_bench.h"
 

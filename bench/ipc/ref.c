@@ -38,8 +38,7 @@ static void on_ended(void *arg, int reason) {
 
 /* {"n": i}: its number is the next one. */
 static bool is_next(const struct side *side, const struct pl_value *value) {
-  return pl_value_to_number(pl_value_get(value, "n"), -1) ==
-         (double)side->got;
+  return pl_value_to_number(pl_value_get(value, "n"), -1) == (double)side->got;
 }
 
 static void on_message(void *arg, struct pl_message *message) {
@@ -69,8 +68,7 @@ static const struct pl_channel_events events = {.message = on_message,
                                                 .drained = on_drained,
                                                 .ended = on_ended};
 
-static void side_begin(struct side *side, int fd, long count,
-                       unsigned window) {
+static void side_begin(struct side *side, int fd, long count, unsigned window) {
   struct pl_channel_config config = {.window = window};
   *side = (struct side){.count = count};
   side->loop = malloc(pl_loop_size());
@@ -129,8 +127,7 @@ static void send_batches(struct side *side) {
     fds[i] = side->passed;
   while (side->sent < side->count && result == 1) {
     result = pl_channel_send_many(&side->channel, side->hi,
-                                  PL_HANDLE_NET_SERVER, fds, BATCH, true,
-                                  NULL);
+                                  PL_HANDLE_NET_SERVER, fds, BATCH, true, NULL);
     if (result < 0) bench_die("send");
     side->sent += BATCH;
   }
@@ -163,8 +160,8 @@ static struct pl_value *number(struct side *side, long n) {
 static void send_numbers(struct side *side) {
   int result = 1;
   while (side->sent < side->count && result == 1) {
-    result = pl_channel_send(&side->channel, number(side, side->sent), NULL,
-                             NULL);
+    result =
+        pl_channel_send(&side->channel, number(side, side->sent), NULL, NULL);
     if (result < 0) bench_die("send");
     side->sent++;
   }

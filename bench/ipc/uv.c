@@ -63,9 +63,8 @@ static void answer(struct uv_side *side) {
   static char line[] = ACK_LINE;
   uv_buf_t buffer = uv_buf_init(line, sizeof ACK_LINE - 1);
   uv_write_t *request = malloc(sizeof *request);
-  if (request == NULL ||
-      uv_write(request, (uv_stream_t *)&side->pipe, &buffer, 1,
-               answer_written) != 0)
+  if (request == NULL || uv_write(request, (uv_stream_t *)&side->pipe, &buffer,
+                                  1, answer_written) != 0)
     bench_die("answer");
 }
 

@@ -110,8 +110,8 @@ static void release_all(struct pl_channel *channel, int status) {
     close(channel->fd);
   }
   channel->fd = -1;
-  channel->state &= (uint8_t)~(PL__CHANNEL_CONNECTED | PL__CHANNEL_BLOCKED |
-                               PL__CHANNEL_BACKLOG | PL__CHANNEL_WAITED);
+  channel->state &= (uint8_t) ~(PL__CHANNEL_CONNECTED | PL__CHANNEL_BLOCKED |
+                                PL__CHANNEL_BACKLOG | PL__CHANNEL_WAITED);
   drop_lane(channel, &channel->asked, status);
   drop_lane(channel, &channel->out, status);
   drop_lane(channel, &channel->held, status);

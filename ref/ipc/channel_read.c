@@ -5,11 +5,11 @@
  * Invariants:
  *  - A message lies in the buffer of the loop when it came whole, else in
  *    `partial`; it is borrowed by the callback, and then gone.
- *  - Descriptors belong to the next message about a handle that ends in the read
- *    that brought them or later. When a read cut that message, the next one may
- *    bring its end and the next handle's descriptors: so there may be two
- *    arrivals, in order. What is not claimed is replaced, which is a problem; no
- *    more than these two are ever open.
+ *  - Descriptors belong to the next message about a handle that ends in the
+ * read that brought them or later. When a read cut that message, the next one
+ * may bring its end and the next handle's descriptors: so there may be two
+ *    arrivals, in order. What is not claimed is replaced, which is a problem;
+ * no more than these two are ever open.
  *  - The control buffer has room for as many as the kernel passes, so what is
  *    truncated is so for want of descriptors: a refusal waits until there are
  *    some, and the sender sends the handle again.
@@ -129,9 +129,9 @@ static bool is_internal(const struct pl_value *value) {
 
 static void deliver(struct pl_channel *channel, struct pl_message *message) {
   int *fds = message->fds;
-  void (*fn)(void *, struct pl_message *) =
-      is_internal(message->value) ? channel->events->internal
-                                  : channel->events->message;
+  void (*fn)(void *, struct pl_message *) = is_internal(message->value)
+                                                ? channel->events->internal
+                                                : channel->events->message;
   if (fn != NULL) {
     channel->loop->calls++;
     fn(channel->arg, message);
@@ -177,10 +177,8 @@ static void take_handle(struct pl_channel *channel,
   struct pl_value nothing = {.type = PL_VALUE_UNDEFINED};
   const struct pl_value *inner = pl_value_get(value, "msg");
   int fds[PL_CHANNEL_MOST_FDS];
-  struct pl_message message = {.value = &nothing,
-                               .type = type,
-                               .fds = fds,
-                               .fd_count = count};
+  struct pl_message message = {
+      .value = &nothing, .type = type, .fds = fds, .fd_count = count};
   /* The tree is ours, and callbacks may change it. */
   if (inner != NULL) message.value = (struct pl_value *)(uintptr_t)inner;
   take_fds(channel, fds, count);
@@ -263,8 +261,8 @@ static void take_message(struct pl_channel *channel, const char *data,
   } else {
     error = pl__json_get(&channel->values, data, length, &value, &fault);
   }
-  if (error == 0 && bun && !pl_value_is(pl_value_get(value, "cmd"),
-                                        "NODE_HANDLE_ACK"))
+  if (error == 0 && bun &&
+      !pl_value_is(pl_value_get(value, "cmd"), "NODE_HANDLE_ACK"))
     take_bun(channel, value, data, length);
   else if (error == 0)
     dispatch(channel, value, data, length);
@@ -310,8 +308,8 @@ static int keep_bytes(struct pl_channel *channel, const char *data,
   size_t needed = channel->partial_length + length;
   if (needed > channel->partial_capacity) {
     size_t capacity = needed < 1024 ? 1024 : needed + needed / 2;
-    char *partial = pl__resize(&channel->loop->allocator, channel->partial,
-                               capacity);
+    char *partial =
+        pl__resize(&channel->loop->allocator, channel->partial, capacity);
     if (partial == NULL) return PL_ENOMEM;
     channel->partial = partial;
     channel->partial_capacity = capacity;
@@ -323,8 +321,7 @@ static int keep_bytes(struct pl_channel *channel, const char *data,
 
 /* Whether messages are still to be told. */
 static bool is_reading(const struct pl_channel *channel) {
-  return pl__channel_is_open(channel) &&
-         !(channel->state & PL__CHANNEL_PAUSED);
+  return pl__channel_is_open(channel) && !(channel->state & PL__CHANNEL_PAUSED);
 }
 
 /* How many of these bytes complete the message that has begun; all, when they
@@ -352,8 +349,8 @@ static size_t complete(struct pl_channel *channel, const char *data,
     pl__channel_end(channel, PL_ENOMEM);
     return length;
   }
-  size_t whole = frame_length(channel, channel->partial,
-                              channel->partial_length, seen);
+  size_t whole =
+      frame_length(channel, channel->partial, channel->partial_length, seen);
   if (whole == SIZE_MAX) {
     pl__channel_end(channel, PL_EMSGSIZE);
     return length;

@@ -42,8 +42,8 @@ static ssize_t send_fds(const struct pl_channel *channel,
     char space[CMSG_SPACE(PL_CHANNEL_MOST_FDS * sizeof(int))];
   } control;
   size_t size = piece->fd_count * sizeof(int);
-  struct iovec bytes = {.iov_base = channel->out.bytes.data +
-                                    channel->out.start,
+  struct iovec bytes = {.iov_base =
+                            channel->out.bytes.data + channel->out.start,
                         .iov_len = piece->length};
   struct msghdr message = {.msg_iov = &bytes,
                            .msg_iovlen = 1,
@@ -207,10 +207,8 @@ size_t pl_channel_held(const struct pl_channel *channel) {
 /* Answers                                                                */
 
 void pl__channel_release(struct pl_channel *channel) {
-  while (channel->held.count > 0 &&
-         channel->unacknowledged < channel->window) {
-    if (pl__lane_first(&channel->held)->fd_count > 0)
-      channel->unacknowledged++;
+  while (channel->held.count > 0 && channel->unacknowledged < channel->window) {
+    if (pl__lane_first(&channel->held)->fd_count > 0) channel->unacknowledged++;
     if (pl__lane_move(&channel->held, &channel->out) != 0) {
       pl__channel_end(channel, PL_ENOMEM);
       return;
@@ -274,9 +272,8 @@ static void put_text(struct pl__bytes *out, const char *text) {
 /* `,"name":"value"` */
 static void put_member(struct pl__bytes *out, const char *name,
                        const char *text) {
-  struct pl_value value = {.type = PL_VALUE_STRING,
-                           .length = strlen(text),
-                           .bytes = text};
+  struct pl_value value = {
+      .type = PL_VALUE_STRING, .length = strlen(text), .bytes = text};
   put_text(out, name);
   (void)pl__json_put(out, &value);
 }
@@ -417,8 +414,8 @@ static int may_go_on(struct pl_channel *channel, bool held) {
 
 static int send_parcel(struct pl_channel *channel, const struct parcel *parcel,
                        struct pl__piece *piece) {
-  bool held = channel->held.count > 0 ||
-              channel->unacknowledged >= channel->window;
+  bool held =
+      channel->held.count > 0 || channel->unacknowledged >= channel->window;
   struct pl__lane *lane = held ? &channel->held : &channel->out;
   struct pl__bytes *bytes = pl__lane_bytes(lane);
   size_t start = bytes->length;
@@ -434,8 +431,7 @@ static int send_parcel(struct pl_channel *channel, const struct parcel *parcel,
 }
 
 static bool can_send(const struct pl_channel *channel) {
-  return pl__channel_is_open(channel) &&
-         channel->state & PL__CHANNEL_CONNECTED;
+  return pl__channel_is_open(channel) && channel->state & PL__CHANNEL_CONNECTED;
 }
 
 static int send_one(struct pl_channel *channel, struct parcel *parcel,
@@ -465,16 +461,14 @@ int pl_channel_send(struct pl_channel *channel, struct pl_value *value,
 int pl_channel_send_text(struct pl_channel *channel, const char *text,
                          size_t length, const struct pl_passing *passing,
                          struct pl_send *send) {
-  struct parcel parcel = {
-      .text = text, .length = length, .passing = passing};
+  struct parcel parcel = {.text = text, .length = length, .passing = passing};
   if (channel->mode == PL_CHANNEL_ADVANCED) return PL_EINVAL;
   return send_one(channel, &parcel, send);
 }
 
 int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
                          enum pl_handle_type type, const int *fds,
-                         unsigned count, bool keep_open,
-                         struct pl_send *send) {
+                         unsigned count, bool keep_open, struct pl_send *send) {
   struct pl_passing passing = {.type = (uint8_t)type, .fd = -1};
   struct parcel parcel = {
       .value = value, .passing = &passing, .fd_count = count};
@@ -487,8 +481,8 @@ int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
                             .type = (uint8_t)type,
                             .state = keep_open ? PL__PIECE_KEEP : 0,
                             .fd_count = (uint16_t)count};
-  piece.fds = pl__resize(&channel->loop->allocator, NULL,
-                         count * sizeof *piece.fds);
+  piece.fds =
+      pl__resize(&channel->loop->allocator, NULL, count * sizeof *piece.fds);
   if (piece.fds == NULL) return PL_ENOMEM;
   memcpy(piece.fds, fds, count * sizeof *piece.fds);
   int result = send_parcel(channel, &parcel, &piece);
@@ -500,8 +494,7 @@ int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
 static int put_answer(struct pl_channel *channel, struct pl__bytes *out,
                       bool received) {
   const char *cmd = received ? "NODE_HANDLE_ACK" : "NODE_HANDLE_NACK";
-  struct pl_value name = {
-      .type = PL_VALUE_STRING, .length = 3, .bytes = "cmd"};
+  struct pl_value name = {.type = PL_VALUE_STRING, .length = 3, .bytes = "cmd"};
   struct pl_value text = {
       .type = PL_VALUE_STRING, .length = strlen(cmd), .bytes = cmd};
   struct pl_entry entry = {.key = &name, .value = &text};

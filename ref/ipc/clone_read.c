@@ -9,10 +9,11 @@
  *    lead to what it lies in.
  *  - No count in the message is believed: memory is taken as bytes are read.
  *
- * Version 16, which Deno writes, has the same for all values that are read here.
- * What has no value of ours (RegExp, Error, views that are no host objects) is
- * refused; wrappers (Boolean, Number, String, BigInt objects) become what they
- * wrap; holes become undefined, properties of arrays are left out.
+ * Version 16, which Deno writes, has the same for all values that are read
+ * here. What has no value of ours (RegExp, Error, views that are no host
+ * objects) is refused; wrappers (Boolean, Number, String, BigInt objects)
+ * become what they wrap; holes become undefined, properties of arrays are left
+ * out.
  */
 #include "value.h"
 
@@ -142,8 +143,8 @@ static int get_string(struct clone_reader *reader, int tag,
   while (at < last) {
     unsigned code = tag == '"' ? *at : unit_at(at);
     at += tag == '"' ? 1 : 2;
-    if (code >= 0xd800 && code < 0xdc00 && at < last &&
-        unit_at(at) >= 0xdc00 && unit_at(at) < 0xe000) {
+    if (code >= 0xd800 && code < 0xdc00 && at < last && unit_at(at) >= 0xdc00 &&
+        unit_at(at) < 0xe000) {
       code = 0x10000 + ((code - 0xd800) << 10) + (unit_at(at) - 0xdc00);
       at += 2;
     }
@@ -174,8 +175,8 @@ static int get_number(struct clone_reader *reader, int tag,
                       struct pl_value **out) {
   double number = 0;
   uint64_t raw = 0;
-  int error = tag == 'N' ? get_double(reader, &number)
-                         : get_varint(reader, &raw);
+  int error =
+      tag == 'N' ? get_double(reader, &number) : get_varint(reader, &raw);
   if (error != 0) return error;
   if (tag == 'U') number = (double)(uint32_t)raw;
   if (tag == 'I')
@@ -480,14 +481,11 @@ static int get_root(struct clone_reader *reader, struct pl_value **root) {
 int pl__clone_get(struct pl_values *values, const char *data, size_t length,
                   struct pl_value **out, struct pl__json_fault *fault) {
   const unsigned char *begin = (const void *)data;
-  struct clone_reader reader = {.values = values,
-                                .begin = begin,
-                                .at = begin,
-                                .end = begin + length};
+  struct clone_reader reader = {
+      .values = values, .begin = begin, .at = begin, .end = begin + length};
   uint64_t version = 0;
   int error = 0;
-  if (length < 2 || begin[0] != 0xff)
-    error = clone_fail(&reader, "no version");
+  if (length < 2 || begin[0] != 0xff) error = clone_fail(&reader, "no version");
   if (error == 0) {
     reader.at++;
     error = get_varint(&reader, &version);

@@ -3,8 +3,8 @@
  * cluster.h: what the two files of the primary share.
  *
  * Invariants:
- *  - A worker is in a handle's `all` while it listens there; in `free` too while
- *    fewer than `depth` connections are on their way to it. Both are in the
+ *  - A worker is in a handle's `all` while it listens there; in `free` too
+ * while fewer than `depth` connections are on their way to it. Both are in the
  *    order of entering.
  *  - A descriptor is in `waiting`, or in one handoff, until the worker has
  *    accepted it; then it is closed.
@@ -52,7 +52,8 @@ struct pl__handoff {
   bool answered;     /* but the channel still has the request */
 };
 
-/* -- cluster_handle.c -------------------------------------------------------- */
+/* -- cluster_handle.c --------------------------------------------------------
+ */
 
 /* A worker asks for something to listen on: answers it. */
 void pl__cluster_query(struct pl_worker *worker, const struct pl_value *ask);
@@ -64,13 +65,13 @@ void pl__cluster_leave_all(struct pl_worker *worker);
 void pl__cluster_answer(struct pl_worker *worker, double ack, bool accepted);
 void pl__cluster_close_handles(struct pl_cluster *cluster);
 
-/* -- cluster_primary.c ------------------------------------------------------- */
+/* -- cluster_primary.c -------------------------------------------------------
+ */
 
 /* Sends {cmd: NODE_CLUSTER, ...object, seq}. As pl_channel_send(). */
 int pl__cluster_send(struct pl_worker *worker, struct pl_value *object,
                      const struct pl_passing *passing, struct pl_send *send);
-void pl__cluster_problem(struct pl_worker *worker, int error,
-                         const char *what);
+void pl__cluster_problem(struct pl_worker *worker, int error, const char *what);
 void pl__cluster_closed_one(struct pl_cluster *cluster);
 
 #endif

@@ -50,7 +50,8 @@ static void crowd_enter(struct pl__crowd *crowd, struct pl_worker *worker) {
     crowd->workers[crowd->count++] = worker;
 }
 
-static bool crowd_leave(struct pl__crowd *crowd, const struct pl_worker *worker) {
+static bool crowd_leave(struct pl__crowd *crowd,
+                        const struct pl_worker *worker) {
   size_t at = place_of(crowd, worker);
   if (at == crowd->count) return false;
   crowd->count--;
@@ -199,8 +200,7 @@ static void distribute(struct pl__shared_handle *handle) {
     if (worker->handoff_count < handle->cluster->config.depth)
       crowd_enter(free, worker);
   }
-  if (handle->count < handle->cluster->config.waiting / 2)
-    accept_again(handle);
+  if (handle->count < handle->cluster->config.waiting / 2) accept_again(handle);
 }
 
 static void on_retry(void *arg, int status) {
@@ -294,8 +294,7 @@ static void close_handle(struct pl__shared_handle *handle) {
 
 static bool key_is(const struct pl__shared_handle *handle, const char *key,
                    size_t length) {
-  return handle->key_length == length &&
-         memcmp(handle->key, key, length) == 0;
+  return handle->key_length == length && memcmp(handle->key, key, length) == 0;
 }
 
 static struct pl__shared_handle *find_handle(struct pl_cluster *cluster,
@@ -419,9 +418,9 @@ static int reply(struct pl_worker *worker, const struct pl_value *ask,
   pl_value_set(values, object, "errno", said);
   pl_value_set(values, object, "key",
                pl_value_borrowed(values, PL_VALUE_STRING, key, length));
-  pl_value_set(values, object, "ack",
-               pl_value_number(values, pl_value_to_number(
-                                           pl_value_get(ask, "seq"), 0)));
+  pl_value_set(
+      values, object, "ack",
+      pl_value_number(values, pl_value_to_number(pl_value_get(ask, "seq"), 0)));
   pl_value_set(values, object, "data",
                data != NULL ? (struct pl_value *)(uintptr_t)data
                             : pl_value_plain(values, PL_VALUE_NULL));

@@ -54,8 +54,7 @@ static void add_listen(struct pl_values *values, struct pl_value *object,
       what->type == PL_ADDRESS_UDP4   ? pl_value_string(values, "udp4")
       : what->type == PL_ADDRESS_UDP6 ? pl_value_string(values, "udp6")
                                       : pl_value_number(values, what->type);
-  pl_value_set(values, object, "index",
-               pl_value_number(values, server->index));
+  pl_value_set(values, object, "index", pl_value_number(values, server->index));
   pl_value_set(values, object, "data", pl_value_plain(values, PL_VALUE_NULL));
   pl_value_set(values, object, "address",
                what->address == NULL ? pl_value_plain(values, PL_VALUE_NULL)
@@ -146,8 +145,7 @@ static void accept_from(struct pl_server *server, int fd) {
   server->fd = fd;
   pl_listen_name(fd, &server->port, address, sizeof address);
   if (!udp && listen(fd, server->what.backlog) != 0) error = -errno;
-  if (error == 0 && !udp)
-    error = pl_poll_start(&server->io, fd, PL_READABLE);
+  if (error == 0 && !udp) error = pl_poll_start(&server->io, fd, PL_READABLE);
   if (error != 0)
     fail_server(server, error);
   else
@@ -278,13 +276,13 @@ static void on_connection(struct pl_member *member,
                           struct pl_message *message) {
   const struct pl_value *value = message->value;
   struct pl_server *server = by_key(member, pl_value_get(value, "key"));
-  bool accepted = server != NULL && server->listens &&
-                  message->type != PL_HANDLE_NONE;
+  bool accepted =
+      server != NULL && server->listens && message->type != PL_HANDLE_NONE;
   struct pl_value *object = begin_act(member, NULL);
-  pl_value_set(&member->values, object, "ack",
-               pl_value_number(&member->values,
-                               pl_value_to_number(pl_value_get(value, "seq"),
-                                                  -1)));
+  pl_value_set(
+      &member->values, object, "ack",
+      pl_value_number(&member->values,
+                      pl_value_to_number(pl_value_get(value, "seq"), -1)));
   pl_value_set(&member->values, object, "accepted",
                pl_value_bool(&member->values, accepted));
   if (end_act(member, object, NULL) != 0) return; /* the primary is gone */
@@ -328,8 +326,7 @@ static void on_member_problem(void *arg, int error, const char *what) {
 
 static void on_member_ended(void *arg, int reason) {
   struct pl_member *member = arg;
-  if (member->events->ended != NULL)
-    member->events->ended(member->arg, reason);
+  if (member->events->ended != NULL) member->events->ended(member->arg, reason);
 }
 
 static const struct pl_channel_events member_channel = {
@@ -377,17 +374,15 @@ int pl_member_init(struct pl_loop *loop, struct pl_member *member,
                    const struct pl_member_events *events, void *arg) {
   const char *id = getenv("NODE_UNIQUE_ID");
   static const struct pl_channel_config defaults = {.window = 64};
-  *member = (struct pl_member){.loop = loop,
-                               .events = events,
-                               .arg = arg,
-                               .waits_for = -1};
+  *member = (struct pl_member){
+      .loop = loop, .events = events, .arg = arg, .waits_for = -1};
   if (id == NULL) return PL_ENOENT;
   member->id = (unsigned)strtoul(id, NULL, 10);
   pl__link_init(&member->servers);
   pl_values_init(&member->values, &loop->allocator);
   pl_channel_init(loop, &member->channel, &member_channel, member);
-  int error = pl_channel_open_parent(
-      &member->channel, config != NULL ? config : &defaults);
+  int error = pl_channel_open_parent(&member->channel,
+                                     config != NULL ? config : &defaults);
   if (error != 0) {
     pl_channel_close(&member->channel, NULL);
     return error;

@@ -235,11 +235,10 @@ static void on_ended(void *arg, int reason) {
   if (worker->exited) retire(worker);
 }
 
-static const struct pl_channel_events worker_channel = {
-    .message = on_message,
-    .internal = on_internal,
-    .problem = on_problem,
-    .ended = on_ended};
+static const struct pl_channel_events worker_channel = {.message = on_message,
+                                                        .internal = on_internal,
+                                                        .problem = on_problem,
+                                                        .ended = on_ended};
 
 /* ---------------------------------------------------------------------- */
 /* Forking                                                                */

@@ -137,8 +137,7 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
       .done = done,
       .arg = arg,
       .max_buffer = options->max_buffer != 0 ? options->max_buffer : 1 << 20,
-      .kill_signal = options->kill_signal != 0 ? options->kill_signal
-                                               : SIGTERM,
+      .kill_signal = options->kill_signal != 0 ? options->kill_signal : SIGTERM,
       .open = 4};
   pl_process_init(loop, &exec->process, on_exit_of, exec);
   int error = pl_process_spawn(&exec->process, &spawn);

@@ -54,8 +54,7 @@ enum {
 
 /* -- lanes (lane.c) -------------------------------------------------------- */
 
-void pl__lane_init(struct pl__lane *lane,
-                   const struct pl_allocator *allocator);
+void pl__lane_init(struct pl__lane *lane, const struct pl_allocator *allocator);
 void pl__lane_free(struct pl__lane *lane);
 
 /* Where the next message's bytes go; they become a piece by pl__lane_add(). */
@@ -85,7 +84,8 @@ static inline int *pl__piece_fds(struct pl__piece *piece) {
   return piece->fds != NULL ? piece->fds : &piece->fd;
 }
 
-/* -- channel.c --------------------------------------------------------------- */
+/* -- channel.c ---------------------------------------------------------------
+ */
 
 /* Tells the poller what is of use now. */
 void pl__channel_watch(struct pl_channel *channel);
@@ -107,7 +107,8 @@ static inline bool pl__channel_is_open(const struct pl_channel *channel) {
   return channel->fd >= 0 && !(channel->state & PL__CHANNEL_CLOSING);
 }
 
-/* -- channel_write.c --------------------------------------------------------- */
+/* -- channel_write.c ---------------------------------------------------------
+ */
 
 void pl__channel_write_out(struct pl_channel *channel);
 /* Answers a handle: "NODE_HANDLE_ACK" or "NODE_HANDLE_NACK". */
@@ -118,7 +119,8 @@ void pl__channel_answered(struct pl_channel *channel, bool received);
 /* Moves what waited behind handles as far as the window allows. */
 void pl__channel_release(struct pl_channel *channel);
 
-/* -- channel_read.c ---------------------------------------------------------- */
+/* -- channel_read.c ----------------------------------------------------------
+ */
 
 void pl__channel_read(struct pl_channel *channel);
 /* Closes descriptors that nobody will claim. */
@@ -128,7 +130,8 @@ void pl__channel_read_backlog(struct pl_channel *channel);
 /* Refuses the handles whose descriptors were lost, once there are others. */
 void pl__channel_refuse_lost(struct pl_channel *channel);
 
-/* -- passing.c --------------------------------------------------------------- */
+/* -- passing.c ---------------------------------------------------------------
+ */
 
 /* The type of a name, PL_HANDLE_NONE when it is none. */
 enum pl_handle_type pl__handle_type(const struct pl_value *name);

@@ -63,8 +63,8 @@ static const char *skip_plain(const char *at, const char *end) {
     if (special_bytes(word) != 0) break;
     at += 8;
   }
-  while (at < end && (unsigned char)*at >= 0x20 &&
-         (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
+  while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 &&
+         *at != '"' && *at != '\\')
     at++;
   return at;
 }
@@ -177,7 +177,8 @@ static int read_odd_string(struct json_reader *reader, const char *start,
       if (error != 0) return error;
     } else if ((unsigned char)*reader->at >= 0x80) {
       size_t bad, good = pl__utf8_sequence(reader->at, quote, &bad);
-      memcpy(out, good != 0 ? reader->at : "\xef\xbf\xbd", good != 0 ? good : 3);
+      memcpy(out, good != 0 ? reader->at : "\xef\xbf\xbd",
+             good != 0 ? good : 3);
       out += good != 0 ? good : 3;
       reader->at += good != 0 ? good : bad;
     } else {
@@ -248,8 +249,7 @@ static int read_number(struct json_reader *reader, struct pl_value *value) {
       whole = whole * 10 + (*d - '0');
     value->number = digits == start ? (double)whole : -(double)whole;
   } else {
-    value->number =
-        pl__number_get(reader->values, start, (size_t)(at - start));
+    value->number = pl__number_get(reader->values, start, (size_t)(at - start));
   }
   return 0;
 
@@ -272,8 +272,8 @@ static int read_word(struct json_reader *reader, struct pl_value *value,
 static int by_key(const void *left, const void *right) {
   const struct pl_entry *a = *(struct pl_entry *const *)left;
   const struct pl_entry *b = *(struct pl_entry *const *)right;
-  size_t least = a->key->length < b->key->length ? a->key->length
-                                                 : b->key->length;
+  size_t least =
+      a->key->length < b->key->length ? a->key->length : b->key->length;
   int order = least == 0 ? 0 : memcmp(a->key->bytes, b->key->bytes, least);
   if (order != 0) return order;
   if (a->key->length != b->key->length)
@@ -306,8 +306,7 @@ static void drop_marked(struct pl_value *object) {
 /* Of equal keys the first entry stays and gets the last one's value. */
 static int merge_many(struct json_reader *reader, struct pl_value *object) {
   size_t count = object->length, kept = 0;
-  struct pl_entry **all =
-      pl_values_take(reader->values, count * sizeof *all);
+  struct pl_entry **all = pl_values_take(reader->values, count * sizeof *all);
   if (all == NULL) return PL_ENOMEM;
   for (struct pl_entry *e = object->first; e != NULL; e = e->next) {
     e->key->id = (uint32_t)kept;

@@ -81,8 +81,7 @@ static size_t add_escape(struct pl__bytes *out, const unsigned char *at,
   return half ? 3 : 1;
 }
 
-static void add_string(struct pl__bytes *out, const char *text,
-                       size_t length) {
+static void add_string(struct pl__bytes *out, const char *text, size_t length) {
   const unsigned char *at = (const void *)text, *end = at + length;
   add_byte(out, '"');
   while (at < end) {
@@ -130,10 +129,10 @@ static void add_date(struct pl__bytes *out, double ms) {
   char text[64];
   const char *form = year >= 0 && year <= 9999 ? "\"%04lld-" : "\"%+07lld-";
   int length = snprintf(text, sizeof text, form, (long long)year);
-  length += snprintf(text + length, sizeof text - (size_t)length,
-                     "%02d-%02dT%02d:%02d:%02d.%03dZ\"", month, day,
-                     rest / 3600000, rest / 60000 % 60, rest / 1000 % 60,
-                     rest % 1000);
+  length +=
+      snprintf(text + length, sizeof text - (size_t)length,
+               "%02d-%02dT%02d:%02d:%02d.%03dZ\"", month, day, rest / 3600000,
+               rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
   pl__bytes_add(out, text, (size_t)length);
 }
 

@@ -43,8 +43,8 @@ int pl__lane_reserve(struct pl__lane *lane) {
     return 0;
   }
   size_t room = lane->room == 0 ? 16 : lane->room * 2;
-  struct pl__piece *pieces = pl__resize(lane->bytes.allocator, lane->pieces,
-                                        room * sizeof *pieces);
+  struct pl__piece *pieces =
+      pl__resize(lane->bytes.allocator, lane->pieces, room * sizeof *pieces);
   if (pieces == NULL) return PL_ENOMEM;
   lane->pieces = pieces;
   lane->room = room;

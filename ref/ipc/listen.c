@@ -57,8 +57,8 @@ static bool is_udp(const struct pl_listen *what) {
 static int bind_to(const struct pl_listen *what, const union name *name,
                    socklen_t size, int *out) {
   int family = name->any.sa_family, on = 1;
-  int kind = (is_udp(what) ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC |
-             SOCK_NONBLOCK;
+  int kind =
+      (is_udp(what) ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
   int fd = socket(family, kind, 0);
   if (fd < 0) return -errno;
   if (family != AF_UNIX && !is_udp(what))

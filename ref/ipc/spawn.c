@@ -133,9 +133,8 @@ static void run_child(const struct pl__spawn *plan, int *fds, char *buffer,
 
 /* Its own frame, so that the child, which runs on it first, harms no local of
  * the parent's. */
-static __attribute__((noinline)) pid_t start_child(const struct pl__spawn *plan,
-                                                   int *fds, char *buffer,
-                                                   size_t size) {
+static __attribute__((noinline)) pid_t
+start_child(const struct pl__spawn *plan, int *fds, char *buffer, size_t size) {
   pid_t pid = vfork();
   if (pid == 0) run_child(plan, fds, buffer, size);
   return pid;
@@ -189,9 +188,8 @@ int pl__spawn_run(struct pl__spawn *plan, pid_t *pid) {
 /* ---------------------------------------------------------------------- */
 /* Arguments and environment                                              */
 
-static const char *const told[] = {"NODE_CHANNEL_FD=",
-                                   "NODE_CHANNEL_SERIALIZATION_MODE=",
-                                   "NODE_UNIQUE_ID="};
+static const char *const told[] = {
+    "NODE_CHANNEL_FD=", "NODE_CHANNEL_SERIALIZATION_MODE=", "NODE_UNIQUE_ID="};
 
 static bool is_told(const char *entry) {
   for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
@@ -284,8 +282,7 @@ int pl__spawn_prepare(struct pl__spawn *plan, const struct pl_allocator *memory,
   return make_env(plan, memory, options);
 }
 
-void pl__spawn_free(struct pl__spawn *plan,
-                    const struct pl_allocator *memory) {
+void pl__spawn_free(struct pl__spawn *plan, const struct pl_allocator *memory) {
   pl__resize(memory, plan->argv, 0);
   pl__resize(memory, plan->env, 0);
   pl__resize(memory, plan->fds, 0);

@@ -59,8 +59,8 @@ void pl_values_free(struct pl_values *values) {
 
 /* Another block, at least of this size. */
 static void *take_block(struct pl_values *values, size_t size) {
-  size_t whole = values->blocks == NULL ? PL__VALUES_BLOCK
-                                        : values->blocks->size * 2;
+  size_t whole =
+      values->blocks == NULL ? PL__VALUES_BLOCK : values->blocks->size * 2;
   if (whole > PL__VALUES_KEPT) whole = PL__VALUES_KEPT;
   if (size > SIZE_MAX / 2) goto fail;
   if (whole < size + sizeof(struct pl_values_block))
@@ -210,8 +210,7 @@ const struct pl_value *pl_value_get(const struct pl_value *object,
   return NULL;
 }
 
-const struct pl_value *pl_value_at(const struct pl_value *array,
-                                   size_t index) {
+const struct pl_value *pl_value_at(const struct pl_value *array, size_t index) {
   if (array == NULL || array->type != PL_VALUE_ARRAY) return NULL;
   const struct pl_entry *entry = array->first;
   while (entry != NULL && index-- > 0)

@@ -85,8 +85,7 @@ struct pl_cluster_events {
  * free and stand in the order in which they became so.
  */
 struct pl_scheduler {
-  size_t (*pick)(void *self, struct pl_worker *const *candidates,
-                 size_t count);
+  size_t (*pick)(void *self, struct pl_worker *const *candidates, size_t count);
   void *self;
 };
 
@@ -165,8 +164,8 @@ void pl_cluster_init(struct pl_loop *loop, struct pl_cluster *cluster,
 
 /*
  * Starts a worker, whose first three descriptors are as config.spawn.stdio says
- * (no pipes: PL_EINVAL). Gives *out, which is the cluster's and lives until it has
- * exited and is disconnected. Errors: as pl_process_spawn().
+ * (no pipes: PL_EINVAL). Gives *out, which is the cluster's and lives until it
+ * has exited and is disconnected. Errors: as pl_process_spawn().
  */
 int pl_cluster_fork(struct pl_cluster *cluster, struct pl_worker **out);
 

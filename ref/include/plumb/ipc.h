@@ -84,7 +84,7 @@ struct pl_channel;
 struct pl_send {
   void (*written)(struct pl_send *send, int status);
   void (*acknowledged)(struct pl_send *send, int status);
-  void *arg; /* the caller's */
+  void *arg;            /* the caller's */
   struct pl_send *next; /* the rest is the channel's */
   int written_status, status;
   uint8_t waits; /* enum pl__send_waits */
@@ -149,11 +149,11 @@ struct pl_channel_config {
 struct pl__piece {
   size_t length; /* bytes */
   struct pl_send *send;
-  int fd;          /* -1: none, or many */
+  int fd; /* -1: none, or many */
   uint16_t fd_count;
-  uint8_t type;    /* enum pl_handle_type */
-  uint8_t state;   /* enum pl__piece_state */
-  int *fds;        /* many: the channel's */
+  uint8_t type;  /* enum pl_handle_type */
+  uint8_t state; /* enum pl__piece_state */
+  int *fds;      /* many: the channel's */
 };
 struct pl__lane {
   struct pl__bytes bytes;
@@ -176,7 +176,7 @@ struct pl_channel {
   struct pl_loop *loop;
   const struct pl_channel_events *events;
   void *arg;
-  int fd; /* -1: none */
+  int fd;        /* -1: none */
   uint8_t state; /* enum pl__channel_state */
   uint8_t mode;
   unsigned window;
@@ -189,13 +189,13 @@ struct pl_channel {
   struct pl__lane held;  /* waits behind handles */
   struct pl__lane asked; /* handles that wait to be acknowledged */
   struct pl_send *finished, **finished_end; /* to be reported */
-  char *partial; /* the begin of a message */
+  char *partial;                            /* the begin of a message */
   size_t partial_length, partial_capacity;
   struct pl__arrival pending; /* its message has not come */
   struct pl__arrival later;   /* came behind it, before that message's end */
-  bool bad_fd;       /* one of ours was none: to be told */
-  bool bun;          /* the other side speaks Bun's dialect */
-  uint8_t patience;  /* reads that will not try for more */
+  bool bad_fd;                /* one of ours was none: to be told */
+  bool bun;                   /* the other side speaks Bun's dialect */
+  uint8_t patience;           /* reads that will not try for more */
   struct pl_values values;
   pl_event_fn *closed;
   void *closed_arg;
@@ -257,8 +257,7 @@ int pl_channel_send_text(struct pl_channel *channel, const char *text,
  */
 int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
                          enum pl_handle_type type, const int *fds,
-                         unsigned count, bool keep_open,
-                         struct pl_send *send);
+                         unsigned count, bool keep_open, struct pl_send *send);
 
 /* Writes now what was sent, as far as the kernel takes it. */
 void pl_channel_flush(struct pl_channel *channel);

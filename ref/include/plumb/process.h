@@ -36,7 +36,7 @@ struct pl_stdio {
 
 /* What is started. Zeroed fields mean the default. */
 struct pl_spawn_options {
-  const char *file;       /* a path, or a name for the child's PATH */
+  const char *file;        /* a path, or a name for the child's PATH */
   const char *const *argv; /* with argv[0], NULL behind; NULL: file alone */
   const char *const *env;  /* "NAME=value", NULL behind; NULL: the parent's */
   const char *cwd;
@@ -77,10 +77,10 @@ void pl_process_init(struct pl_loop *loop, struct pl_process *process,
  * the poll phase.
  * options: borrowed during the call; gives stdio[i].fd of pipes and channels,
  * which are close-on-exec.
- * Errors: PL_EBUSY (was started), PL_EINVAL (closing, two channels, more than 256
- * descriptors), PL_ENOENT (no file),
- * PL_ENOMEM, PL_EMFILE, PL_EAGAIN, and what exec, chdir or setuid failed with:
- * PL_ENOENT, PL_EACCES, PL_ENOTDIR, PL_EPERM, ... Then no descriptor is given.
+ * Errors: PL_EBUSY (was started), PL_EINVAL (closing, two channels, more than
+ * 256 descriptors), PL_ENOENT (no file), PL_ENOMEM, PL_EMFILE, PL_EAGAIN, and
+ * what exec, chdir or setuid failed with: PL_ENOENT, PL_EACCES, PL_ENOTDIR,
+ * PL_EPERM, ... Then no descriptor is given.
  */
 int pl_process_spawn(struct pl_process *process,
                      const struct pl_spawn_options *options);

@@ -61,8 +61,8 @@ static void on_message(void *arg, struct pl_message *message) {
   if (end->keep && message->fd_count == 1)
     end->fds[end->fd_count++] = pl_message_take(message);
   if (end->echo)
-    assert_true(
-        pl_channel_send(&end->channel, message->value, NULL, NULL) >= 0);
+    assert_true(pl_channel_send(&end->channel, message->value, NULL, NULL) >=
+                0);
 }
 
 static void on_internal(void *arg, struct pl_message *message) {
@@ -87,12 +87,11 @@ static void on_ended(void *arg, int reason) {
   end_say(end, "ended:%s", reason == 0 ? "0" : pl_error_name(reason));
 }
 
-static const struct pl_channel_events end_events = {
-    .message = on_message,
-    .internal = on_internal,
-    .problem = on_problem,
-    .drained = on_drained,
-    .ended = on_ended};
+static const struct pl_channel_events end_events = {.message = on_message,
+                                                    .internal = on_internal,
+                                                    .problem = on_problem,
+                                                    .drained = on_drained,
+                                                    .ended = on_ended};
 
 static void on_end_closed(void *arg, int status) {
   struct end *end = arg;
@@ -173,8 +172,7 @@ void peer_send_fds(struct ends *ends, const char *text, const int *fds,
                            .cmsg_level = SOL_SOCKET,
                            .cmsg_type = SCM_RIGHTS};
   memcpy(CMSG_DATA(head), fds, size);
-  assert_int_equal(sendmsg(ends->peer, &message, MSG_NOSIGNAL),
-                   bytes.iov_len);
+  assert_int_equal(sendmsg(ends->peer, &message, MSG_NOSIGNAL), bytes.iov_len);
 }
 
 ssize_t peer_read(struct ends *ends, char *data, size_t size, int *fd) {
@@ -195,8 +193,7 @@ void expect_peer(struct ends *ends, const char *text) {
   char data[8192];
   size_t length = 0, wanted = strlen(text);
   while (length < wanted) {
-    ssize_t got =
-        recv(ends->peer, data + length, sizeof data - 1 - length, 0);
+    ssize_t got = recv(ends->peer, data + length, sizeof data - 1 - length, 0);
     assert_true(got > 0);
     length += (size_t)got;
   }
@@ -214,9 +211,8 @@ int end_send(struct end *end, const char *text) {
 int end_pass(struct end *end, const char *text, enum pl_handle_type type,
              int fd, struct pl_send *send) {
   struct pl_passing passing = {.type = (uint8_t)type, .fd = fd};
-  return pl_channel_send(&end->channel,
-                         pl_value_string(&end->ends->values, text), &passing,
-                         send);
+  return pl_channel_send(
+      &end->channel, pl_value_string(&end->ends->values, text), &passing, send);
 }
 
 int open_server(void) {

@@ -39,7 +39,8 @@ struct ends {
   struct pl_values values;
 };
 
-/* A channel `a` whose other end is the raw socket `peer`, or the channel `b`. */
+/* A channel `a` whose other end is the raw socket `peer`, or the channel `b`.
+ */
 struct ends *ends_raw(const struct pl_channel_config *config);
 struct ends *ends_both(const struct pl_channel_config *config);
 void ends_teardown(struct ends *ends);

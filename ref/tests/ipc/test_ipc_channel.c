@@ -17,8 +17,8 @@ static void a_message_is_its_json_and_a_newline(void **state) {
                pl_value_number(&ends->values, 1));
   assert_int_equal(pl_channel_send(&ends->a.channel, object, NULL, NULL), 1);
   assert_int_equal(end_send(&ends->a, "hi"), 1);
-  assert_int_equal(
-      pl_channel_send_text(&ends->a.channel, "[1]", 3, NULL, NULL), 1);
+  assert_int_equal(pl_channel_send_text(&ends->a.channel, "[1]", 3, NULL, NULL),
+                   1);
   ends_turn(ends);
   expect_peer(ends, "{\"hello\":1}\n\"hi\"\n[1]\n");
   ends_teardown(ends);

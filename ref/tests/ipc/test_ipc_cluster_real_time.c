@@ -449,8 +449,8 @@ static void what_a_dead_worker_has_not_taken_goes_to_another(void **state) {
 
 static void connections_wait_while_nobody_is_free(void **state) {
   (void)state;
-  struct yard *yard = yard_begin(
-      "serve", NULL, (struct pl_cluster_config){.waiting = 4}, 1);
+  struct yard *yard =
+      yard_begin("serve", NULL, (struct pl_cluster_config){.waiting = 4}, 1);
   int clients[20];
   wait_until(yard, yard->listening == 1);
   struct pl_worker *worker = pl_cluster_worker(&yard->cluster, 1);
@@ -494,8 +494,7 @@ static void weights_of_one_two_and_six_are_spread(void **state) {
   struct pl_worker *all[] = {&a, &b, &c};
   char order[28] = {0};
   for (int i = 0; i < 27; i++)
-    order[i] =
-        (char)('a' + (int)pl_schedule_weighted.pick(NULL, all, 3));
+    order[i] = (char)('a' + (int)pl_schedule_weighted.pick(NULL, all, 3));
   assert_string_equal(order, "cbccaccbccbccaccbccbccaccbc");
 }
 
@@ -601,8 +600,8 @@ static void many_workers_come_and_go(void **state) {
         pl_worker_disconnect(worker);
       else
         pl_worker_kill(worker, SIGKILL);
-      wait_until(yard, yard->exited == gone + 1 &&
-                           yard->disconnected == gone + 1);
+      wait_until(yard,
+                 yard->exited == gone + 1 && yard->disconnected == gone + 1);
     }
     yard->log[0] = '\0';
   }

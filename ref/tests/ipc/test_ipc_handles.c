@@ -14,8 +14,10 @@
 
 #define ACK "{\"cmd\":\"NODE_HANDLE_ACK\"}\n"
 #define NACK "{\"cmd\":\"NODE_HANDLE_NACK\"}\n"
-#define SERVER_HI "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":\"hi\"}\n"
-#define SOCKET_HI "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":\"hi\"}\n"
+#define SERVER_HI                                                              \
+  "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":\"hi\"}\n"
+#define SOCKET_HI                                                              \
+  "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":\"hi\"}\n"
 
 static bool same_file(int a, int b) {
   struct stat one, two;
@@ -33,9 +35,8 @@ static void on_acknowledged(struct pl_send *send, int status) {
 }
 
 static struct pl_send watched(struct end *end) {
-  return (struct pl_send){.written = on_written,
-                          .acknowledged = on_acknowledged,
-                          .arg = end};
+  return (struct pl_send){
+      .written = on_written, .acknowledged = on_acknowledged, .arg = end};
 }
 
 static void a_handle_has_the_bytes_that_node_sends(void **state) {
@@ -83,10 +84,10 @@ static void each_type_has_its_name_and_members(void **state) {
        "{\"cmd\":\"NODE_HANDLE\",\"type\":\"dgram.Native\",\"msg\":1}\n"}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     all[i].passing.fd = open_udp();
-    assert_int_equal(
-        pl_channel_send(&ends->a.channel, pl_value_number(&ends->values, 1),
-                        &all[i].passing, NULL),
-        1);
+    assert_int_equal(pl_channel_send(&ends->a.channel,
+                                     pl_value_number(&ends->values, 1),
+                                     &all[i].passing, NULL),
+                     1);
     ends_turn(ends);
     expect_peer(ends, all[i].text);
     peer_send(ends, ACK);
@@ -200,8 +201,8 @@ static void a_kept_handle_stays_the_callers(void **state) {
   ends_teardown(ends);
 }
 
-static void handles_that_were_not_acknowledged_are_closed_at_the_end(
-    void **state) {
+static void
+handles_that_were_not_acknowledged_are_closed_at_the_end(void **state) {
   (void)state;
   struct ends *ends = ends_raw(NULL);
   struct pl_send one = watched(&ends->a), two = one;
@@ -497,9 +498,9 @@ static void a_window_lets_many_handles_go_at_a_time(void **state) {
   struct pl_channel_config config = {.window = 4};
   struct ends *ends = ends_raw(&config);
   for (int i = 0; i < 6; i++)
-    assert_int_equal(end_pass(&ends->a, "hi", PL_HANDLE_NET_SERVER,
-                              open_server(), NULL),
-                     i < 5);
+    assert_int_equal(
+        end_pass(&ends->a, "hi", PL_HANDLE_NET_SERVER, open_server(), NULL),
+        i < 5);
   ends_turn(ends);
   expect_peer(ends, SERVER_HI SERVER_HI SERVER_HI SERVER_HI);
   peer_send(ends, ACK ACK);
@@ -554,8 +555,8 @@ static void ten_thousand_handles_are_in_flight(void **state) {
     struct pl_passing passing = {
         .type = PL_HANDLE_NET_SERVER, .keep_open = 1, .fd = server};
     struct pl_value number = {.type = PL_VALUE_NUMBER, .number = i};
-    assert_true(
-        pl_channel_send(&ends->a.channel, &number, &passing, NULL) >= 0);
+    assert_true(pl_channel_send(&ends->a.channel, &number, &passing, NULL) >=
+                0);
   }
   ends_turn(ends);
   assert_int_equal(ends->a.channel.unacknowledged, MANY);
@@ -603,8 +604,8 @@ static void soak_send(struct end *end, struct soak *soak, const char *filler,
                 pl_value_borrowed(values, PL_VALUE_STRING, filler,
                                   length_of(soak->sent)));
   bool passes = soak->random % 5 == 0;
-  assert_true(pl_channel_send(&end->channel, value,
-                              passes ? &passing : NULL, NULL) >= 0);
+  assert_true(pl_channel_send(&end->channel, value, passes ? &passing : NULL,
+                              NULL) >= 0);
   soak->sent++;
   soak->handles += passes;
 }
@@ -633,8 +634,7 @@ static void a_soak_loses_nothing(void **state) {
       if (soak->random % 64 == 0) pl_channel_pause(other);
       if (soak->random % 16 == 1) pl_channel_resume(other);
       soak_send(sides[i % 2], soak, filler, server);
-      if (soak->random % 8 == 2)
-        pl_loop_run(ends->world->loop, PL_LOOP_NOWAIT);
+      if (soak->random % 8 == 2) pl_loop_run(ends->world->loop, PL_LOOP_NOWAIT);
     }
     pl_channel_resume(&ends->a.channel);
     pl_channel_resume(&ends->b.channel);

@@ -66,9 +66,8 @@ static int nursery_teardown(void **state) {
 static int start_shell(struct nursery *nursery, const char *script,
                        struct pl_spawn_options *options, int *out) {
   const char *const argv[] = {"sh", "-c", script, NULL};
-  struct pl_stdio stdio[] = {{PL_STDIO_IGNORE, -1},
-                             {PL_STDIO_PIPE, -1},
-                             {PL_STDIO_INHERIT, -1}};
+  struct pl_stdio stdio[] = {
+      {PL_STDIO_IGNORE, -1}, {PL_STDIO_PIPE, -1}, {PL_STDIO_INHERIT, -1}};
   options->file = "sh";
   options->argv = argv;
   options->stdio = stdio;
@@ -134,8 +133,8 @@ static void a_child_is_killed(void **state) {
   assert_int_equal(nursery->child.signal, SIGTERM);
 }
 
-static void what_cannot_be_started_is_an_error_and_leaves_nothing(
-    void **state) {
+static void
+what_cannot_be_started_is_an_error_and_leaves_nothing(void **state) {
   struct nursery *nursery = *state;
   struct pl_process *process = &nursery->child.process;
   struct pl_stdio stdio[] = {{PL_STDIO_PIPE, -1}, {PL_STDIO_PIPE, -1}};
@@ -285,9 +284,8 @@ static void a_detached_child_has_its_own_session(void **state) {
   struct nursery *nursery = *state;
   struct pl_spawn_options options = {.detached = true};
   int out;
-  assert_int_equal(start_shell(nursery, "sleep 60 & exec sleep 60", &options,
-                               &out),
-                   0);
+  assert_int_equal(
+      start_shell(nursery, "sleep 60 & exec sleep 60", &options, &out), 0);
   pid_t pid = pl_process_pid(&nursery->child.process);
   assert_int_equal(getsid(pid), pid);
   assert_int_equal(pl_process_kill_group(&nursery->child.process, SIGKILL), 0);
@@ -311,8 +309,7 @@ static void the_child_has_default_signals_and_none_blocked(void **state) {
                    0);
   signal(SIGPIPE, pipe_before);
   sigprocmask(SIG_SETMASK, &before, NULL);
-  expect_output(nursery, out,
-                "SigBlk:0000000000000000SigIgn:0000000000000000");
+  expect_output(nursery, out, "SigBlk:0000000000000000SigIgn:0000000000000000");
 }
 
 /* A parent in between dies, and its child with it. */
@@ -438,9 +435,9 @@ static void on_done(void *arg, const struct pl_exec_result *result) {
 static void exec_to_the_end(struct nursery *nursery, struct run *run,
                             const struct pl_exec_options *options) {
   *run = (struct run){0};
-  assert_int_equal(pl_exec_start(nursery->world->loop, &run->exec, options,
-                                 on_done, run),
-                   0);
+  assert_int_equal(
+      pl_exec_start(nursery->world->loop, &run->exec, options, on_done, run),
+      0);
   assert_int_equal(pl_loop_run(nursery->world->loop, PL_LOOP_DEFAULT), 0);
   assert_int_equal(run->done, 1);
 }
@@ -503,17 +500,17 @@ static void a_kill_gives_the_streams_up(void **state) {
 
 static void too_much_output_is_cut_and_kills(void **state) {
   struct run run;
-  exec_to_the_end(*state, &run,
-                  &(struct pl_exec_options){
-                      .command = "printf 12345; exec sleep 60",
-                      .max_buffer = 4});
+  exec_to_the_end(
+      *state, &run,
+      &(struct pl_exec_options){.command = "printf 12345; exec sleep 60",
+                                .max_buffer = 4});
   assert_string_equal(run.out, "1234");
   assert_int_equal(run.result.error, PL_ENOBUFS);
   assert_true(run.result.killed);
   forget(&run);
-  exec_to_the_end(*state, &run,
-                  &(struct pl_exec_options){.command = "printf 1234",
-                                            .max_buffer = 4});
+  exec_to_the_end(
+      *state, &run,
+      &(struct pl_exec_options){.command = "printf 1234", .max_buffer = 4});
   assert_string_equal(run.out, "1234");
   assert_int_equal(run.result.error, 0);
   forget(&run);
@@ -521,15 +518,15 @@ static void too_much_output_is_cut_and_kills(void **state) {
 
 static void the_default_limit_is_one_mebibyte(void **state) {
   struct run run;
-  exec_to_the_end(*state, &run,
-                  &(struct pl_exec_options){
-                      .command = "head -c 1048576 /dev/zero"});
+  exec_to_the_end(
+      *state, &run,
+      &(struct pl_exec_options){.command = "head -c 1048576 /dev/zero"});
   assert_int_equal(run.result.error, 0);
   assert_int_equal(run.result.out_length, 1048576);
   forget(&run);
-  exec_to_the_end(*state, &run,
-                  &(struct pl_exec_options){
-                      .command = "head -c 1048577 /dev/zero"});
+  exec_to_the_end(
+      *state, &run,
+      &(struct pl_exec_options){.command = "head -c 1048577 /dev/zero"});
   assert_int_equal(run.result.error, PL_ENOBUFS);
   assert_int_equal(run.result.out_length, 1048576);
   forget(&run);

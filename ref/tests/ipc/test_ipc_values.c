@@ -52,11 +52,30 @@ static const char *echo(struct ground *ground, const char *text) {
 
 static void json_comes_back_as_it_was(void **state) {
   static const char *const texts[] = {
-      "null", "true", "false", "0", "-1", "123456789012345", "\"\"", "\"a b\"",
-      "[]", "{}", "[1,[2,[3,{}]],\"x\"]", "{\"a\":{\"b\":[null]},\"c\":0.5}",
-      "\"\\\"\\\\\\n\\t\\b\\f\\r\\u0001\"", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
-      "1.5", "1e+21", "1.7976931348623157e+308", "5e-324", "0.000001",
-      "1e-7", "123456789012345680000", "0.1", "-0.25", "\"\\ud800\"",
+      "null",
+      "true",
+      "false",
+      "0",
+      "-1",
+      "123456789012345",
+      "\"\"",
+      "\"a b\"",
+      "[]",
+      "{}",
+      "[1,[2,[3,{}]],\"x\"]",
+      "{\"a\":{\"b\":[null]},\"c\":0.5}",
+      "\"\\\"\\\\\\n\\t\\b\\f\\r\\u0001\"",
+      "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
+      "1.5",
+      "1e+21",
+      "1.7976931348623157e+308",
+      "5e-324",
+      "0.000001",
+      "1e-7",
+      "123456789012345680000",
+      "0.1",
+      "-0.25",
+      "\"\\ud800\"",
       "[\"\\udfff x\"]"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
     assert_string_equal(echo(*state, texts[i]), texts[i]);
@@ -73,7 +92,10 @@ static void json_is_normalised(void **state) {
       {"1E2", "100"},
       {"\"\\u0041\\/\"", "\"A/\""},
       {"\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\""},
-      {"\"a\xff" "b\"", "\"a\xef\xbf\xbd" "b\""},
+      {"\"a\xff"
+       "b\"",
+       "\"a\xef\xbf\xbd"
+       "b\""},
       {"\"\xe2\x82\"", "\"\xef\xbf\xbd\""},
       {"\"\xed\xa0\x80\"", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}};
   for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
@@ -82,10 +104,11 @@ static void json_is_normalised(void **state) {
 
 static void what_json_parse_refuses_is_refused(void **state) {
   static const char *const texts[] = {
-      "",     " ",     "nul",   "tru",      "[1,]",   "{\"a\"}", "{a:1}",
-      "01",   "1.",    ".5",    "+1",       "1e",     "-",       "\"",
-      "\"\n\"", "\"\\x\"", "\"\\u12\"", "[1 2]", "{\"a\":1,}", "1 2", "]",
-      "[",    "{\"a\":", "'a'", "nullx", "\"\\", "[1}"};
+      "",           " ",    "nul",    "tru",     "[1,]",      "{\"a\"}",
+      "{a:1}",      "01",   "1.",     ".5",      "+1",        "1e",
+      "-",          "\"",   "\"\n\"", "\"\\x\"", "\"\\u12\"", "[1 2]",
+      "{\"a\":1,}", "1 2",  "]",      "[",       "{\"a\":",   "'a'",
+      "nullx",      "\"\\", "[1}"};
   struct ground *ground = *state;
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     struct pl_value *value = NULL;
@@ -245,7 +268,7 @@ static struct pl_value *make_cycle(struct pl_values *v) {
 }
 
 #define SAMPLE(bytes, make)                                                    \
-  {bytes, sizeof bytes - 1, make}
+  { bytes, sizeof bytes - 1, make }
 
 /* What strace saw of Node 20 and 22. */
 static const struct sample samples[] = {
@@ -255,9 +278,13 @@ static const struct sample samples[] = {
     SAMPLE("\x54", make_true),
     SAMPLE("\x30", make_null),
     SAMPLE("\x44\0\0\0\0\0\0\0\0", make_date),
-    SAMPLE("\x5c\x00\x0a\x03" "abc", make_buffer),
+    SAMPLE("\x5c\x00\x0a\x03"
+           "abc",
+           make_buffer),
     SAMPLE("\x3b\x49\x02\x49\x04\x3a\x02", make_map),
-    SAMPLE("\x6f\x22\x01" "a\x49\x02\x22\x02me\x5e\x00\x7b\x02", make_cycle),
+    SAMPLE("\x6f\x22\x01"
+           "a\x49\x02\x22\x02me\x5e\x00\x7b\x02",
+           make_cycle),
 };
 
 static void clones_have_the_bytes_that_node_writes(void **state) {
@@ -286,8 +313,8 @@ static struct pl_value *make_all(struct pl_values *v) {
   struct pl_value *object = pl_value_object(v), *array = pl_value_array(v);
   struct pl_value *set = pl_value_plain(v, PL_VALUE_SET);
   struct pl_value *map = pl_value_plain(v, PL_VALUE_MAP);
-  static const double numbers[] = {0, -0.0, 1, -1, 2147483647, 2147483648.0,
-                                   -2147483648.0, 1.5, 1e300};
+  static const double numbers[] = {
+      0, -0.0, 1, -1, 2147483647, 2147483648.0, -2147483648.0, 1.5, 1e300};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
     pl_value_push(v, array, pl_value_number(v, numbers[i]));
   pl_value_push(v, array, pl_value_number(v, NAN));
@@ -331,8 +358,8 @@ static void every_cut_and_every_changed_byte_is_survived(void **state) {
   for (size_t cut = 0; cut < ground->out.length; cut++) {
     char *copy = malloc(cut == 0 ? 1 : cut); /* so that a sanitizer sees it */
     memcpy(copy, ground->out.data, cut);
-    assert_int_equal(
-        pl__clone_get(&ground->values, copy, cut, &again, &fault), PL_EBADMSG);
+    assert_int_equal(pl__clone_get(&ground->values, copy, cut, &again, &fault),
+                     PL_EBADMSG);
     free(copy);
   }
   for (size_t at = 0; at < ground->out.length; at++)
@@ -363,9 +390,10 @@ static void old_and_odd_clones_are_read(void **state) {
       ODD("\xff\x0f\x41\x01\x49\x02\x22\x01x\x30\x24\x01\x01", "[1]"),
       ODD("\xff\x0f\x79", "true"),
       ODD("\xff\x0f\x73\x22\x01x", "\"x\""),
-      ODD("\xff\x0d\x53\x04" "a\xc3\xa9\xff", "\"a\xc3\xa9\xef\xbf\xbd\""),
-      ODD("\xff\x0f\x42\x02\x01\x02",
-          "{\"type\":\"Buffer\",\"data\":[1,2]}"),
+      ODD("\xff\x0d\x53\x04"
+          "a\xc3\xa9\xff",
+          "\"a\xc3\xa9\xef\xbf\xbd\""),
+      ODD("\xff\x0f\x42\x02\x01\x02", "{\"type\":\"Buffer\",\"data\":[1,2]}"),
       ODD("\xff\x0f\x5c\x01\x6f\x22\x01z\x30\x7b\x01", "{\"z\":null}"),
       ODD("\xff\x0f\x52\x22\x01x\x00", NULL),
       ODD("\xff\x0f\x5e\x00", NULL),
@@ -398,8 +426,7 @@ static void every_shortage_of_memory_is_told(void **state) {
   for (int i = 0; !done; i++) {
     pl_values_init(&place, &allocator);
     world->until_fail = i;
-    int read =
-        pl__json_get(&place, text, sizeof text - 1, &again, &fault);
+    int read = pl__json_get(&place, text, sizeof text - 1, &again, &fault);
     int wrote = read == 0 ? pl__clone_put(&out, value) : PL_ENOMEM;
     assert_true(read == 0 || read == PL_ENOMEM);
     assert_true(wrote == 0 || wrote == PL_ENOMEM);

@@ -2,8 +2,8 @@
 /*
  * fuzz_wire.c: bytes of another process, into a channel.
  *
- * The first byte of an input chooses: its lowest bit the format, the others into
- * how long pieces the rest is cut. What must hold:
+ * The first byte of an input chooses: its lowest bit the format, the others
+ * into how long pieces the rest is cut. What must hold:
  *  - the same bytes are the same messages and problems, however they are cut;
  *  - a message that was read is written and read again as the same value;
  *  - a descriptor that comes along is closed, or belongs to a message;
@@ -32,8 +32,8 @@ struct heard {
 
 static void fold(struct heard *heard, const char *bytes, size_t length) {
   for (size_t i = 0; i < length; i++)
-    heard->digest = (heard->digest ^ (unsigned char)bytes[i]) *
-                    UINT64_C(0x100000001b3);
+    heard->digest =
+        (heard->digest ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
   heard->digest = heard->digest * 31 + length;
 }
 
@@ -47,17 +47,17 @@ static void check_value(struct heard *heard, struct pl_value *value) {
   struct pl__json_fault fault;
   pl_values_init(&values, NULL);
   if (heard->channel.mode == PL_CHANNEL_ADVANCED) {
-    fuzz_check(pl__clone_put(&one, value) == 0 &&
-                   pl__clone_get(&values, one.data, one.length, &again,
-                                 &fault) == 0 &&
-                   pl__clone_put(&two, again) == 0,
-               "a clone is cloned again");
+    fuzz_check(
+        pl__clone_put(&one, value) == 0 &&
+            pl__clone_get(&values, one.data, one.length, &again, &fault) == 0 &&
+            pl__clone_put(&two, again) == 0,
+        "a clone is cloned again");
   } else {
-    fuzz_check(pl__json_put(&one, value) == 0 &&
-                   pl__json_get(&values, one.data, one.length, &again,
-                                &fault) == 0 &&
-                   pl__json_put(&two, again) == 0,
-               "JSON is read again");
+    fuzz_check(
+        pl__json_put(&one, value) == 0 &&
+            pl__json_get(&values, one.data, one.length, &again, &fault) == 0 &&
+            pl__json_put(&two, again) == 0,
+        "JSON is read again");
   }
   fuzz_check(one.length == two.length &&
                  memcmp(one.data, two.data, one.length) == 0,

@@ -56,8 +56,7 @@ static void check_errno(bool good, const char *what) {
 /* Sockets                                                                */
 
 static int open_local(enum pl_address_type type, int *port) {
-  struct pl_listen what = {
-      .address = "127.0.0.1", .type = type, .fd = -1};
+  struct pl_listen what = {.address = "127.0.0.1", .type = type, .fd = -1};
   char address[64];
   int fd;
   check(pl_listen_open(&what, true, &fd), "listen");
@@ -354,10 +353,10 @@ static void on_child_ended(void *arg, int reason) {
   pl_channel_close(&child->channel, NULL);
 }
 
-static const struct pl_channel_events child_events = {
-    .message = on_child_message,
-    .problem = on_problem,
-    .ended = on_child_ended};
+static const struct pl_channel_events child_events = {.message =
+                                                          on_child_message,
+                                                      .problem = on_problem,
+                                                      .ended = on_child_ended};
 
 static int be_child(void) {
   struct child child = {.fd = -1};
@@ -429,8 +428,7 @@ static void on_input(void *arg, int status) {
 static int be_primary(const char *policy, unsigned count, char **command) {
   struct primary primary = {.count = count};
   struct pl_cluster_config config = {
-      .spawn = {.file = command[0],
-                .argv = (const char *const *)command},
+      .spawn = {.file = command[0], .argv = (const char *const *)command},
       .shared = strcmp(policy, "none") == 0};
   static const unsigned weights[] = {1, 2, 6};
   bool weighted = strcmp(policy, "weighted") == 0;
@@ -476,8 +474,8 @@ static void on_member_ended(void *arg, int reason) {
   pl_member_close(&worker->member, NULL);
 }
 
-static const struct pl_member_events member_events = {
-    .problem = on_problem, .ended = on_member_ended};
+static const struct pl_member_events member_events = {.problem = on_problem,
+                                                      .ended = on_member_ended};
 
 static int be_worker(int port, bool bun) {
   struct pl_channel_config config = {.window = 64, .bun = bun};
