@@ -112,23 +112,36 @@ def build_options(build: Path) -> list[str]:
 
 
 def build_arms(
-    places: Places, revision: str, note: Callable[[str], None]
+    places: Places, revision: str, note: Callable[[str], None],
+    needed: bool = True,
 ) -> Arms:
-    """Build both sides, where need be. UsageError where there is no such
-    revision, MeasurementError where it cannot be built."""
+    """Build both sides, where need be, or, if they are not `needed`, only name
+    them: then the library of the build stands for both. UsageError where there
+    is no such revision, MeasurementError where it cannot be built."""
     commit = _commit(places.root, revision)
-    options = build_options(places.build)
-    base = places.out / "gate" / f"base-{commit[:12]}-{_key(options)}"
-    if not base.is_dir():
-        note(f"building {revision} ({commit[:12]})")
-        _build_base(places, commit, options, base)
-    note("building what is here")
+    base = here = [places.built(LIBRARY)]
+    if needed:
+        base = _base(places, revision, commit, note)
+        note("building what is here")
+        here = build_here(places)
     return Arms(
-        base=_layouts_of(base), here=build_here(places), revision=revision,
-        commit=commit, head=_git(places.root, "rev-parse", "HEAD"),
+        base=base, here=here, revision=revision, commit=commit,
+        head=_git(places.root, "rev-parse", "HEAD"),
         dirty=bool(_git(places.root, "status", "--porcelain",
                         "--untracked-files=no")),
     )
+
+
+def _base(
+    places: Places, revision: str, commit: str, note: Callable[[str], None]
+) -> list[Path]:
+    """The base's layouts, built if they are not there yet."""
+    options = build_options(places.build)
+    folder = places.out / "gate" / f"base-{commit[:12]}-{_key(options)}"
+    if not folder.is_dir():
+        note(f"building {revision} ({commit[:12]})")
+        _build_base(places, commit, options, folder)
+    return _layouts_of(folder)
 
 
 def _layouts_of(folder: Path) -> list[Path]:

@@ -79,6 +79,13 @@ def test_the_base_is_built_with_the_options_of_here(tiny: Places) -> None:
     assert "-O1" in compiled and "-O3" in compiled
 
 
+def test_counters_need_no_build(tiny: Places) -> None:
+    """The exact lane takes the library that is there."""
+    notes: list[str] = []
+    arms = build_arms(tiny, "broken", notes.append, needed=False)
+    assert notes == [] and arms.here == [tiny.build / "ref/libplumb-ref.so"]
+
+
 def test_layouts_differ_and_do_the_same(tiny: Places) -> None:
     """Of functions that lie elsewhere."""
     arms = build_arms(tiny, "good", lambda text: None)
