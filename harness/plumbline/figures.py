@@ -290,6 +290,33 @@ def _time_out(places: Places) -> tuple[float, str]:
     return max(abs(ms) for ms in late), f"worst of {len(late)} time-outs of {limit} ms"
 
 
+def _report(places: Places) -> tuple[float, str]:
+    from plumbline.report import write_large_report
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = write_large_report(places, Path(folder))
+    return made.seconds, "3,000 cases on 8 implementations, read and written"
+
+
+def _report_size(places: Places) -> tuple[float, str]:
+    from plumbline.report import write_large_report
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = write_large_report(places, Path(folder))
+    return made.size / 1e6, "the folder of 3,000 cases on 8 implementations"
+
+
+def _page(which: int, what: str) -> Callable[[Places], tuple[float, str]]:
+    def work(places: Places) -> tuple[float, str]:
+        from plumbline.report import page_times, write_large_report
+
+        with tempfile.TemporaryDirectory() as folder:
+            made = write_large_report(places, Path(folder))
+            return page_times(made.page)[which], what
+
+    return work
+
+
 FIGURES = (
     Figure("judge's own cost per case", "< 150 µs", _judge_cost,
            lambda v: v < 150, "µs"),
@@ -307,6 +334,14 @@ FIGURES = (
            lambda v: v < 15, "s"),
     Figure("nothing changed", "< 1 s", _no_change, lambda v: v < 1, "s"),
     Figure("start-up of --help", "< 200 ms", _help, lambda v: v < 200, "ms"),
+    Figure("a large report is made", "< 5 s", _report, lambda v: v < 5, "s"),
+    Figure("its size", "< 5 MB", _report_size, lambda v: v < 5, "MB"),
+    Figure("its page is opened", "< 1,000 ms",
+           _page(0, "from disk in Chromium, until it is loaded"),
+           lambda v: v < 1000, "ms"),
+    Figure("its page is filtered", "< 50 ms",
+           _page(1, "slowest of five searches, with layout"),
+           lambda v: v < 50, "ms"),
 )
 
 

@@ -45,7 +45,8 @@ def page_data(
         ],
         "rules": {name: _rule(catalog, name) for name in rules},
         "cases": [
-            _case(catalog, all_results, i, kills.get(i, ())) for i in ids
+            _compact(_case(catalog, all_results, i, kills.get(i, ())))
+            for i in ids
         ],
     }
 
@@ -127,6 +128,25 @@ def _case(
     if kills:
         value["kills"] = list(kills)
     return value
+
+
+# What a case has when it does not say so; dom.js fills it in again.
+DEFAULTS: Mapping[str, Any] = {
+    "claim": "", "runs": 1, "isolation": "shared", "needs": [], "byTrait": [],
+    "disputed": None, "traces": [], "lanes": {},
+}
+
+
+def _compact(case: dict[str, Any]) -> dict[str, Any]:
+    """Without what is as in most cases: a plain pass is its milliseconds."""
+    case["results"] = [
+        r["ms"] if r and r.keys() == {"v", "ms"} and r["v"] == "pass" else r
+        for r in case["results"]
+    ]
+    if case["id"].startswith(case["area"] + "/"):
+        del case["area"]
+    return {key: value for key, value in case.items()
+            if key not in DEFAULTS or value != DEFAULTS[key]}
 
 
 def _described(case: Case) -> dict[str, Any]:
