@@ -80,7 +80,9 @@ def test_watch_runs_again_after_a_change(
         [sys.executable, "-m", "plumbline.cli", "run", "--adapter",
          str(program), "--watch", "--no-report", "-q"],
         cwd=tmp_path, env={**env, "FAKE_CONFORM_LOG": str(log)},
-        stderr=subprocess.PIPE, text=True, process_group=0)
+        stderr=subprocess.PIPE, text=True, process_group=0,
+        # A background job of a shell ignores SIGINT, and so would its child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert process.stderr is not None
     try:
         told = iter(process.stderr.readline, "")
@@ -91,7 +93,10 @@ def test_watch_runs_again_after_a_change(
         assert any("watching" in line for line in told)
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
     assert len(log.read_text().splitlines()) == 2
 
 
