@@ -80,9 +80,7 @@ def test_watch_runs_again_after_a_change(
         [sys.executable, "-m", "plumbline.cli", "run", "--adapter",
          str(program), "--watch", "--no-report", "-q"],
         cwd=tmp_path, env={**env, "FAKE_CONFORM_LOG": str(log)},
-        stderr=subprocess.PIPE, text=True, process_group=0,
-        # A background job of a shell ignores SIGINT, and so would its child.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        stderr=subprocess.PIPE, text=True, process_group=0)
     assert process.stderr is not None
     try:
         told = iter(process.stderr.readline, "")
