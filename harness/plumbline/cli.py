@@ -66,8 +66,37 @@ Examples:
 """
 
 
+def _choose_colour(
+    ctx: click.Context, param: click.Parameter, when: str | None
+) -> None:
+    """Into the environment, where consoles and every child look."""
+    if when == "off":
+        os.environ["NO_COLOR"] = "1"
+        os.environ.pop("FORCE_COLOR", None)
+    elif when == "on":
+        os.environ["FORCE_COLOR"] = "1"
+        os.environ.pop("NO_COLOR", None)
+
+
+_COLOR = click.Option(
+    ["--color"], type=click.Choice(["auto", "on", "off"]), is_eager=True,
+    expose_value=False, callback=_choose_colour,
+    help="Colours: on a terminal (auto), always, or never.")
+
+
+def _coloured(command: click.Command) -> click.Command:
+    """The command, and those below it, with --color."""
+    if _COLOR not in command.params:
+        command.params.append(_COLOR)
+        if isinstance(command, click.Group):
+            for below in command.commands.values():
+                _coloured(below)
+    return command
+
+
 class _LazyGroup(click.Group):
-    """A group that knows its commands' names before their code."""
+    """A group that knows its commands' names before their code; each of them
+    takes --color, as the group itself does."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -81,7 +110,7 @@ class _LazyGroup(click.Group):
             f"plumbline.commands.{_COMMANDS[cmd_name][0]}"
         )
         command: click.Command = module.command
-        return command
+        return _coloured(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -106,6 +135,7 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     epilog=_EPILOG,
+    params=[_COLOR],
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 88,
@@ -132,7 +162,8 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 def _complain(text: str) -> None:
     """Print a message on stderr, in red where that is wanted."""
     head, _, rest = text.partition("\n")
-    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    colour = "NO_COLOR" not in os.environ and (
+        sys.stderr.isatty() or "FORCE_COLOR" in os.environ)
     name = "\x1b[1;31mplumbline:\x1b[0m" if colour else "plumbline:"
     print(f"{name} {head}", *([rest] if rest else []), sep="\n" if rest else "",
           file=sys.stderr)

@@ -2,8 +2,8 @@
 """Consoles and progress bars: one place that knows about terminals.
 
 Results go to stdout, progress and remarks to stderr, so that a pipe gets
-only results. NO_COLOR and a stdout that is no terminal are respected (rich
-does both); on a non-terminal there are no bars at all.
+only results. NO_COLOR, FORCE_COLOR (--color sets them) and a stdout that is no
+terminal are respected (rich does it); on a non-terminal there are no bars.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def remarks() -> Console:
 def bars(quiet: bool = False) -> Iterator[Callable[[str], Bar]]:
     """Progress bars: the context gives a function that makes one."""
     console = remarks()
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield lambda name: lambda done, total: None
         return
     columns = (

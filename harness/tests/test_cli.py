@@ -255,12 +255,13 @@ def test_ctrl_c_ends_everything_and_marks_what_is_there(
 def test_every_command_has_help_with_examples(cli: Cli) -> None:
     """--help costs nothing and shows how it is done."""
     listed = cli("--help").stdout
-    names = re.findall(r"^  ([a-z]+)  ", listed.split("Commands:")[1], re.M)
-    assert len(names) >= 9
+    names = re.findall(r"^  ([a-z-]+)  ", listed.split("Commands:")[1], re.M)
+    assert len(names) >= 20
     for name in names:
         done = cli(name, "--help", PLUMBLINE_BUILD="/nonexistent")
         assert done.returncode == 0
         assert "Examples:" in done.stdout, name
+        assert "--color" in done.stdout, name
 
 
 def test_colours_appear_only_on_terminals(cli: Cli) -> None:
@@ -280,6 +281,24 @@ def test_no_color_is_respected_on_a_terminal(
     colour = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
     assert colour.search(_on_a_terminal(words, terminal, tmp_path))
     assert not colour.search(_on_a_terminal(words, plain, tmp_path))
+
+
+def test_colours_are_chosen_on_the_command_line(
+    cli: Cli, env: dict[str, str], tmp_path: Path
+) -> None:
+    """--color, before or after the command, is stronger than either."""
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
+    run = ("run", "ref", "--out", "o")
+    on = cli(*run, "--color", "on", FAKE_CONFORM="bad", NO_COLOR="1")
+    assert colour.search(on.stdout) and not colour.search(on.stderr)
+    wrong = cli("--color", "on", "explain", "nothing-such")
+    assert wrong.stderr.startswith("\x1b[1;31mplumbline:\x1b[0m nothing is")
+    words = [sys.executable, "-m", "plumbline.cli", *run, "--color=off"]
+    terminal = {**env, "TERM": "xterm", "FAKE_CONFORM": "bad",
+                "FORCE_COLOR": "1"}
+    assert not colour.search(_on_a_terminal(words, terminal, tmp_path))
+    assert cli("runtimes", "list", "--color", "off").returncode == 0
+    assert "is not one of" in cli("list", "--color", "x").stderr
 
 
 def _on_a_terminal(words: list[str], env: dict[str, str], cwd: Path) -> str:

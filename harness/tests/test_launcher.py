@@ -137,6 +137,17 @@ def test_list_builds_the_corpus_only(launch: Launch, tmp_path: Path) -> None:
     assert _log(tmp_path)[-1].endswith(" conformance/cases/corpus.stamp")
 
 
+@pytest.mark.parametrize("words", [["--color", "off"], ["--color=off"]])
+def test_a_choice_of_colours_may_stand_in_front(
+    launch: Launch, tmp_path: Path, words: list[str]
+) -> None:
+    """The command is still the command."""
+    done = launch(*words, "list")
+    assert done.stdout.startswith(repr([*words, "list"]))
+    assert _log(tmp_path)[-1].endswith(" conformance/cases/corpus.stamp")
+    assert launch("--color").returncode == 0
+
+
 def test_what_is_missing_is_installed_by_root(
     launch: Launch, tmp_path: Path
 ) -> None:
