@@ -827,7 +827,9 @@ function operations({check, idOf, Later, tools, name: runtime}) {
     },
     'heap.fatal': {
       needs: 'heap.flags', isolating: () => true,
-      perform: () => {
+      perform: (run) => {
+        // Node 12 leaves a file with a diagnostic report where it stands.
+        process.chdir(run.dir);
         for (const kept = [];;) kept.push(new Array(1000).fill({}));
       },
     },
