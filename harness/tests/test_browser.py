@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,82 @@ def test_filters_work_and_are_kept_in_the_address(
     assert _find(browser, "#count").text == "1 of 5 cases"
 
 
+def test_each_number_of_the_overview_leads_to_its_cases(
+    browser: Any
+) -> None:
+    """As many rows as it says, in cards and in the table of areas."""
+    links = browser.execute_script(
+        "return [...document.querySelectorAll('.cards a, .levels a.number')]"
+        ".map(a => [a.getAttribute('href'), a.textContent])")
+    assert len(links) >= 10
+    seen = set()
+    for href, text in links:
+        _find(browser, f'[href="{href}"]').click()
+        found = re.search(r"(\d+)(?:/(\d+))?", text)
+        assert found
+        verdict = re.search(r"verdict=(\w+)", href)
+        seen.add(verdict and verdict[1])
+        if found[2] and verdict:
+            continue  # passed of counted, and what is shown are the others
+        assert len(_shown(browser)) == int(found[2] or found[1]), href
+    assert seen >= {None, "pass", "unexpected", "unsupported"}
+
+
+def test_choices_say_how_many_cases_they_show(browser: Any) -> None:
+    """With the other filters as they are."""
+    def said() -> dict[str, int]:
+        texts = browser.execute_script(
+            "return [...document.getElementById('verdict').options].slice(1)"
+            ".map(o => [o.value, o.textContent])")
+        return {value: int(text[text.rindex("(") + 1:-1])
+                for value, text in texts}
+
+    for level in ("", "MUST"):
+        for impl in ("", "node-20.20.2"):
+            _choose(browser, "verdict", "")
+            _choose(browser, "level", level)
+            _choose(browser, "impl", impl)
+            counts = said()
+            assert counts["unexpected"] == (1 if level else 2)
+            for value, count in counts.items():
+                _choose(browser, "verdict", value)
+                assert len(_shown(browser)) == count, value
+                assert said() == counts
+
+
+def test_back_closes_what_was_opened(browser: Any, page: str) -> None:
+    """And the next case is no step."""
+    _find(browser, f"tr[data-id='{IO}'] td:nth-child(3) button").click()
+    _press(browser, "j")
+    assert "unordered" in browser.current_url
+    _find(browser, "#detail h3 .link").click()
+    assert "rule=" in browser.current_url
+    browser.back()
+    assert _find(browser, "#detail h2").text.endswith("unordered-from-main")
+    browser.back()
+    assert not _find(browser, "#detail").is_displayed()
+    assert browser.title == "Plumbline report"
+    browser.forward()
+    assert _find(browser, "#detail").is_displayed()
+
+
+def test_a_link_and_the_program_can_be_copied(browser: Any) -> None:
+    """The buttons say that they did it, and it is what they say."""
+    browser.execute_script(
+        "window.copied = [];"
+        "navigator.clipboard.writeText = "
+        "text => (copied.push(text), Promise.resolve());")
+    _find(browser, f"tr[data-id='{IO}'] td:nth-child(3) button").click()
+    for button in browser.find_elements("css selector", "#detail .copy"):
+        button.click()
+    _settled(browser)
+    link, command, program = browser.execute_script("return copied")
+    assert link == browser.current_url
+    assert command.startswith("./plumbline run node@20.20.2 --select loop/")
+    assert "immediate" in program
+    assert _find(browser, "#detail header .copy").text == "copied"
+
+
 def test_verdicts_levels_and_disagreement_filter(browser: Any) -> None:
     """Alone and together."""
     _choose(browser, "verdict", "unexpected")
@@ -218,7 +295,7 @@ def test_hostile_text_stays_text(browser: Any) -> None:
     _find(browser, f"tr[data-id='{case}'] td:nth-child(3) button").click()
     assert samples.HOSTILE in _find(browser, "#detail").text
     assert browser.find_elements("css selector", "#detail img") == []
-    assert browser.title == "Plumbline report"
+    assert browser.title == f"{case} · Plumbline report"
 
 
 def test_a_phone_has_no_sideways_page(browser: Any) -> None:

@@ -49,6 +49,29 @@ window.plumb = (() => {
     return result.v + more;
   }
 
+  // What the overview counts a result as: report/_overview.py, KINDS.
+  function kind(result) {
+    if (!result) return 'absent';
+    if (result.u) return 'unexpected';
+    return calm.includes(result.v) ? result.v : 'known';
+  }
+
+  // A button that copies `text()`; where a browser forbids that, it says so.
+  function copier(text, title, word) {
+    const said = (button, now) => {
+      button.textContent = now;
+      setTimeout(() => { button.textContent = word; }, 1500);
+    };
+    return element('button.copy', {type: 'button', title,
+      'aria-label': title, onclick: (event) => {
+        const button = event.currentTarget;
+        // A page from another machine without TLS has no clipboard.
+        Promise.resolve().then(() => navigator.clipboard.writeText(text()))
+          .then(() => said(button, 'copied'),
+            () => said(button, 'select it'));
+      }}, word);
+  }
+
   // Text in which `this` becomes code.
   function marked(text) {
     return text.split('`').map((part, n) =>
@@ -78,6 +101,7 @@ window.plumb = (() => {
   return {
     $: (id) => document.getElementById(id), block, byId: new Map(
       data.cases.map((one) => [one.id, one])),
-    data, element, labels, marked, name, said, styles, symbol, tabs,
+    calm, copier, data, element, kind, labels, marked, name, said, styles,
+    symbol, tabs,
   };
 })();

@@ -3,20 +3,13 @@
 // Each function gives the panel's contents; report.js puts them there.
 'use strict';
 window.plumb.panel = (() => {
-  const {block, data, element, labels, marked, name, said, styles, symbol,
-    tabs, trace} = window.plumb;
-
-  function copy(button, text) {
-    const told = (word) => { button.textContent = word; };
-    navigator.clipboard.writeText(text).then(
-      () => told('copied'), () => told('select it'));
-  }
+  const {block, copier, data, element, labels, marked, name, said, styles,
+    symbol, tabs, trace} = window.plumb;
 
   function command(title, text) {
     return [element('h3', null, title),
       element('div.command', null, element('pre.wrap', null, text),
-        element('button', {type: 'button',
-          onclick: (event) => copy(event.target, text)}, 'copy'))];
+        copier(() => text, 'Copy the command', 'copy'))];
   }
 
   // -- a case ------------------------------------------------------------
@@ -66,7 +59,9 @@ window.plumb.panel = (() => {
       element('h3', null, 'Program'),
       tabs('Program as', [['program', 'Vocabulary'],
         ['javascript', 'JavaScript']], tab, choose),
-      element('pre', {tabindex: 0, role: 'tabpanel'}, one[tab]),
+      element('div.command', null,
+        element('pre', {tabindex: 0, role: 'tabpanel'}, one[tab]),
+        copier(() => one[tab], 'Copy the program', 'copy')),
       element('p.small', null, one.at),
     ];
   }

@@ -3,20 +3,36 @@
 // what is open, so that a link shows what its sender saw.
 'use strict';
 (() => {
-  const {$, byId, data, element, labels, matrix, panel} = window.plumb;
+  const {$, byId, calm, copier, data, element, kind, labels, matrix,
+    panel} = window.plumb;
   const filters = ['q', 'verdict', 'impl', 'level', 'area', 'needs'];
+  const TITLE = document.title;
   // What is open: {one, at}, {rule} or {impl}; and how programs are shown.
   const state = {open: null, tab: 'program'};
 
   // -- filters -----------------------------------------------------------
 
+  // The choices of the box of verdicts, each with a bit. A result has the bit
+  // of what the overview counts it as and, where that is not a calm one, the
+  // bit of its verdict, expected or not.
+  const choices = [...$('verdict').options].slice(1);
+  const bits = new Map(choices.map((option, n) => [option.value, 1 << n]));
+
+  function maskOf(one, column) {
+    return column < 0 ? one.any : one.masks[column] | one.any & bits.get(
+      'disagree');
+  }
+
   function prepare() {
     for (const one of data.cases) {
+      one.masks = one.results.map((result) => bits.get(kind(result)) |
+        (result && !calm.includes(result.v) ? bits.get(result.v) : 0));
       one.text = [one.id, one.rule, one.claim, one.program,
         data.rules[one.rule].title].join('\n').toLowerCase();
       const seen = new Set(one.results.filter(Boolean).map((r) => r.v)
         .filter((v) => v !== 'unsupported'));
-      one.disagree = seen.size > 1;
+      one.any = one.masks.reduce((all, mask) => all | mask,
+        seen.size > 1 ? bits.get('disagree') : 0);
     }
     const values = {
       level: data.cases.map((one) => one.level),
@@ -29,23 +45,36 @@
     }
   }
 
-  function fits(one, want, column) {
+  function fits(one, want) {
     if (want.level && one.level !== want.level) return false;
     if (want.area && one.area !== want.area) return false;
     if (want.needs && !(one.needs || []).includes(want.needs)) return false;
-    if (!want.q.every((word) => one.text.includes(word))) return false;
-    if (want.verdict === 'disagree') return one.disagree;
-    const some = column < 0 ? one.results : [one.results[column]];
-    if (want.verdict === 'unexpected') return some.some((r) => r && r.u);
-    if (want.verdict) return some.some((r) => r && r.v === want.verdict);
-    return column < 0 || some[0] !== null;
+    return want.q.every((word) => one.text.includes(word));
+  }
+
+  // How many cases each choice of verdict would show, with the other filters
+  // as they are.
+  function countChoices(cases, column) {
+    const counts = choices.map(() => 0);
+    for (const one of cases) {
+      for (let mask = maskOf(one, column); mask; mask &= mask - 1) {
+        counts[31 - Math.clz32(mask & -mask)] += 1;
+      }
+    }
+    choices.forEach((option, n) => {
+      option.textContent = `${option.dataset.name} (${counts[n]})`;
+    });
   }
 
   function filter() {
     const want = Object.fromEntries(filters.map((id) => [id, $(id).value]));
     want.q = want.q.toLowerCase().split(/\s+/).filter(Boolean);
     const column = labels.indexOf(want.impl);
-    const cases = data.cases.filter((one) => fits(one, want, column));
+    const fitting = data.cases.filter((one) => fits(one, want));
+    countChoices(fitting, column);
+    const bit = bits.get(want.verdict);
+    const cases = fitting.filter((one) =>
+      !bit || maskOf(one, column) & bit);
     matrix.set(cases);
     $('count').textContent = cases.length === data.cases.length ?
       `${cases.length} cases` : `${cases.length} of ${
@@ -55,7 +84,9 @@
 
   // -- the address -------------------------------------------------------
 
-  function writeHash() {
+  // What is opened becomes a step of the browser's history, so that Back
+  // closes it; what is typed into a filter and the next case do not.
+  function writeHash(step) {
     const hash = new URLSearchParams();
     for (const id of filters) if ($(id).value) hash.set(id, $(id).value);
     const {open} = state;
@@ -65,23 +96,31 @@
     } else if (open && open.rule) hash.set('rule', open.rule);
     else if (open) hash.set('of', labels[open.impl]);
     const text = `#${hash}`;
-    if (text !== location.hash) history.replaceState(null, '', text);
+    document.title = open ? `${nameOf(open)} · ${TITLE}` : TITLE;
+    if (text === location.hash) return;
+    if (step) history.pushState(null, '', text);
+    else history.replaceState(null, '', text);
   }
 
   function readHash() {
-    if (/^#(overview|matrix|coverage)?$/.test(location.hash)) return;
+    if (/^#(overview|matrix|coverage)$/.test(location.hash)) return;
     const hash = new URLSearchParams(location.hash.slice(1));
+    const old = filters.map((id) => $(id).value).join();
     for (const id of filters) $(id).value = hash.get(id) || '';
     for (const id of filters) if ($(id).value === '') $(id).value = '';
-    filter();
+    const changed = filters.map((id) => $(id).value).join() !== old;
+    if (changed) filter();
     const one = byId.get(hash.get('case'));
     const impl = labels.indexOf(hash.get('of'));
     if (one) {
-      show({one, at: Math.max(0, labels.indexOf(hash.get('in')))});
+      put({one, at: Math.max(0, labels.indexOf(hash.get('in')))});
       matrix.reveal(one);
-    } else if (data.rules[hash.get('rule')]) show({rule: hash.get('rule')});
-    else if (impl >= 0) show({impl});
-    else close();
+    } else if (data.rules[hash.get('rule')]) put({rule: hash.get('rule')});
+    else if (impl >= 0) put({impl});
+    else {
+      remove();
+      if (changed) $('matrix').scrollIntoView();
+    }
   }
 
   // -- the panel ---------------------------------------------------------
@@ -116,7 +155,16 @@
     return panel.ofCase(open.one, open.at, state.tab, go);
   }
 
+  function nameOf(open) {
+    return open.rule || (open.one ? open.one.id : labels[open.impl]);
+  }
+
   function show(open, focus) {
+    const step = !state.open || nameOf(state.open) !== nameOf(open);
+    put(open, focus, step);
+  }
+
+  function put(open, focus, step) {
     state.open = open;
     matrix.mark(open.one || null);
     const pane = $('detail');
@@ -128,23 +176,28 @@
         element('h2', {id: 'detail-title', tabindex: -1}, title(open)),
         open.one && button('↑', 'Previous case (k)', () => step(-1), null),
         open.one && button('↓', 'Next case (j)', () => step(1), null),
+        copier(() => location.href, 'Copy a link to this', 'link'),
         button('✕', 'Close (Esc)', close, 'close')),
       ...contents(open).filter(Boolean));
     pane.hidden = false;
     pane.scrollTop = scroll;
     const target = focus ? pane.querySelector(focus) : $('detail-title');
     target.focus({preventScroll: true});
-    writeHash();
+    writeHash(step);
   }
 
   function close() {
+    remove(true);
+  }
+
+  function remove(step) {
     const {open} = state;
     if (!open) return;
     state.open = null;
     matrix.mark(null);
     $('detail').hidden = true;
     if (open.one) matrix.enter(open.one, open.at);
-    writeHash();
+    writeHash(step);
   }
 
   function step(by) {
@@ -152,7 +205,7 @@
     const next = matrix.neighbour(one, by);
     if (!next) return;
     matrix.reveal(next);
-    show({one: next, at});
+    put({one: next, at});
   }
 
   // The case, in the implementation that has something to say.

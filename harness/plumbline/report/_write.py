@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 import markupsafe
@@ -21,6 +22,7 @@ from plumbline.report._data import page_data
 from plumbline.report._coverage import coverage, kills_of
 from plumbline.report._overview import KINDS, overview
 from plumbline.results import Results
+from plumbline.summary import MARKS
 
 __all__ = ["embed", "write_report"]
 
@@ -36,6 +38,11 @@ def embed(value: object) -> str:
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text
+
+
+def _address(**filters: str) -> str:
+    """The hash of the page with these filters, as report.js reads it."""
+    return urlencode({key: value for key, value in filters.items() if value})
 
 
 def _again(places: Places, results: Results, target: Target | None) -> str:
@@ -73,6 +80,13 @@ def _context(
         "scripts": SCRIPTS,
         "kinds": KINDS,
         "marks": data["marks"],
+        "choices": {
+            "unexpected": "unexpected",
+            "disagree": "implementations disagree",
+            "known": KINDS["known"],
+            **{name: name for name in MARKS},
+            "absent": KINDS["absent"],
+        },
         "cases": len(data["cases"]),
         "rules": len(data["rules"]),
         # Marked as safe here and nowhere else: embed() made it so.
@@ -82,13 +96,15 @@ def _context(
 
 def environment(places: Places) -> jinja2.Environment:
     """The templates, with escaping on and undefined names refused."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(places.root / "reports/templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["address"] = _address
+    return made
 
 
 def write_report(
