@@ -36,6 +36,16 @@ struct pl_collected {
   size_t freed, promoted;
 };
 
+/* A stop of the program, on two clocks: the one that shows time, CLOCK_MONOTONIC
+ * in nanoseconds, and the logical one, which counts bytes that were allocated,
+ * copied, marked or swept and is the same on every machine. `size` is the
+ * provider's sizeof. */
+struct pl_heap_pause {
+  size_t size;
+  uint64_t begin_ns, ns;
+  uint64_t begin_work, work;
+};
+
 /* How a heap is made; 0 and NULL are defaults. Sizes are bytes. */
 struct pl_heap_options {
   size_t size;        /* sizeof(struct pl_heap_options) of the caller */
@@ -47,6 +57,11 @@ struct pl_heap_options {
   void (*collected)(void *self, const struct pl_collected *event);
   /* The limit is reached: how many bytes more there shall be. */
   size_t (*near_limit)(void *self);
+  /* Every stop, also one for a step of marking or sweeping. May not use the
+   * heap. */
+  void (*paused)(void *self, const struct pl_heap_pause *pause);
+  /* Major collections go in steps of so much work; 0: at once. */
+  size_t step_work;
 };
 
 enum pl_born {
@@ -77,6 +92,8 @@ struct pl_heap_figures {
   size_t size; /* of the caller */
   size_t used, total, external, old, young, semi, metadata, pooled;
   uint64_t collections[PL_COLLECT_KINDS];
+  /* Bytes since the heap was made; `work` is the logical clock. */
+  uint64_t allocated, copied, promoted, work;
 };
 
 /* The heap area. Fields of later versions are added at the end. */
@@ -182,6 +199,23 @@ struct pl_heap_table {
   int (*leak_figure)(const void *detector, const char *name, double *value);
   /* The reason of the last leak event. */
   const char *(*leak_reason)(const void *detector);
+
+  /* -- many at once: what takes as long as the heap takes -----------------*/
+
+  /* Makes `count` young objects. Of these `kept`, evenly spread, are a tree:
+   * its k-th object is in slot 0 (odd k) or 1 (even k) of the one with the
+   * number (k - 1) / 2. *root names the first, and is untouched when there is
+   * none. -EINVAL: a tree of objects with fewer slots. */
+  int (*plant)(void *heap, const struct pl_shape *shape, size_t count,
+               size_t kept, void **root);
+  /* Makes a complete tree of that depth, the leaves first. */
+  int (*tree)(void *heap, const struct pl_shape *shape, unsigned depth,
+              void **root);
+  /* How many objects such a tree has. */
+  size_t (*reach)(void *heap, const void *tree);
+  /* Writes `count` times what `to` names (NULL: nothing) into an object that
+   * has `slots` of them: i into slot i % slots. */
+  void (*fill)(void *heap, void *from, size_t slots, void *to, size_t count);
 };
 
 /* The greatest length of a buffer, as the argument of one. */

@@ -19,10 +19,8 @@ static void tables_end(struct ref_heap *heap);
 
 /* -- types ----------------------------------------------------------------- */
 
-/* The type of objects of that name, home and number of slots; made when it is
- * asked for first. Returns 0 or an error. */
-static int type_of(struct ref_heap *heap, const struct pl_shape *shape,
-                   bool array, uint32_t *out) {
+int ref_heap_type(struct ref_heap *heap, const struct pl_shape *shape,
+                  bool array, uint32_t *out) {
   for (struct ref_type *at = heap->types; at; at = at->next) {
     if (at->born == shape->born && at->array == array &&
         (array || at->slots == shape->slots) &&
@@ -98,8 +96,19 @@ static const char *reason_name(enum pl_gc_reason reason) {
   }
 }
 
+static void tell_pause(struct ref_heap *heap, const struct pl_gc_event *event) {
+  const struct pl_heap_pause told = {.size = sizeof told,
+                                     .begin_ns = event->start_ns,
+                                     .ns = event->pause_ns,
+                                     .begin_work = event->clock + heap->work,
+                                     .work = event->work};
+  heap->work += event->work;
+  heap->options.paused(heap->options.self, &told);
+}
+
 static void on_event(void *arg, const struct pl_gc_event *event) {
   struct ref_heap *heap = arg;
+  if (heap->options.paused) tell_pause(heap, event);
   if (event->kind > PL_GC_COMPACT || !heap->options.collected) return;
   struct pl_collected told = {
       .size = sizeof told,
@@ -124,7 +133,8 @@ static size_t on_near_limit(void *arg, size_t limit) {
 static int ref_heap_create(const struct pl_heap_options *options, void **out) {
   struct ref_heap *heap = calloc(1, sizeof *heap);
   if (!heap) return -ENOMEM;
-  heap->options = *options;
+  memcpy(&heap->options, options,
+         options->size < sizeof *options ? options->size : sizeof *options);
   bool classic = options->policy && strcmp(options->policy, "classic") == 0;
   struct pl_heap_config config = {.policy = classic ? &pl_heap_policy_classic
                                                     : &pl_heap_policy_age_mark,
@@ -133,6 +143,7 @@ static int ref_heap_create(const struct pl_heap_options *options, void **out) {
                                   .old_max = options->old_max,
                                   .old_trigger = options->old_trigger,
                                   .external_trigger = options->external_trigger,
+                                  .step_work = heap->options.step_work,
                                   .stress = options->stress,
                                   .verify = options->verify != 0,
                                   .arg = heap,
@@ -178,7 +189,7 @@ static int ref_heap_alloc(void *self, const struct pl_shape *shape,
   bool array = shape->slots > 62;
   if (array && (shape->bytes > 0 || shape->born != PL_BORN_YOUNG))
     return -EINVAL;
-  int err = type_of(heap, shape, array, &type);
+  int err = ref_heap_type(heap, shape, array, &type);
   if (err != 0) return err;
   size_t bytes = payload_of(shape);
   void *object = shape->born == PL_BORN_YOUNG
@@ -354,7 +365,11 @@ static void ref_heap_figures(void *self, struct pl_heap_figures *out) {
       .pooled = stats.pooled,
       .collections = {stats.collections[PL_GC_MINOR],
                       stats.collections[PL_GC_MAJOR],
-                      stats.collections[PL_GC_COMPACT]}};
+                      stats.collections[PL_GC_COMPACT]},
+      .allocated = stats.allocated,
+      .copied = stats.copied,
+      .promoted = stats.promoted,
+      .work = stats.allocated + stats.work};
   memcpy(out, &figures,
          out->size < sizeof figures ? out->size : sizeof figures);
 }
@@ -528,4 +543,8 @@ const struct pl_heap_table ref_heap_table = {
     .outside = ref_heap_outside,
     .adjust = ref_heap_adjust,
     .set_limit = ref_heap_set_limit,
+    .plant = ref_heap_plant,
+    .tree = ref_heap_tree,
+    .reach = ref_heap_reach,
+    .fill = ref_heap_fill,
 };

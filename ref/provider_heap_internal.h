@@ -31,8 +31,21 @@ struct ref_heap {
   struct pl_buffers buffers;
   struct ref_outside *outside; /* bytes that objects hold */
   struct ref_table *tables;
+  uint64_t work; /* of all pauses that were told */
 };
 
+/* The type of objects of that name, home and number of slots; made when it is
+ * asked for first. Returns 0 or an error. */
+int ref_heap_type(struct ref_heap *heap, const struct pl_shape *shape,
+                  bool array, uint32_t *out);
+/* provider_heap_many.c */
+int ref_heap_plant(void *heap, const struct pl_shape *shape, size_t count,
+                   size_t kept, void **root);
+int ref_heap_tree(void *heap, const struct pl_shape *shape, unsigned depth,
+                  void **root);
+size_t ref_heap_reach(void *heap, const void *tree);
+void ref_heap_fill(void *heap, void *from, size_t slots, void *to,
+                   size_t count);
 /* A root of its own in *out, given back with drop(). -ENOMEM. */
 int ref_root_new(struct ref_heap *heap, void *object, void **out);
 extern const struct pl_heap_table ref_heap_table;
