@@ -299,6 +299,7 @@ def write_build(folder: Path) -> Path:
     for name in (
         "conformance/runner/conform",
         "conformance/host/plumb-host",
+        "conformance/peer/plumb-peer",
         "conformance/adapters/libuv/libplumb-libuv.so",
         "ref/libplumb-ref.so",
     ):

@@ -171,7 +171,7 @@ def test_a_runtime_is_benchmarked_beside_a_library(cli: Cli) -> None:
 
 @pytest.mark.parametrize("gone", [
     "corpus/corpus.jsonl", "corpus/rules.json", "conformance/runner/conform",
-    "ref/libplumb-ref.so",
+    "ref/libplumb-ref.so", "conformance/peer/plumb-peer",
 ])
 def test_a_missing_piece_of_the_build_is_named(
     cli: Cli, tmp_path: Path, gone: str
