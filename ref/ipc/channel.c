@@ -316,6 +316,8 @@ int pl_channel_open_parent(struct pl_channel *channel,
 int pl_channel_disconnect(struct pl_channel *channel) {
   if (!(channel->state & PL__CHANNEL_CONNECTED)) return PL_ENOTCONN;
   channel->state &= (uint8_t)~PL__CHANNEL_CONNECTED;
+  /* Nobody may listen, and acknowledgements are still to be read. */
+  if (channel->listened) pl_channel_resume(channel);
   pl__channel_post(channel);
   return 0;
 }
@@ -337,12 +339,32 @@ int pl_channel_resume(struct pl_channel *channel) {
   return 0;
 }
 
+static void keep_alive(struct pl_channel *channel, bool kept) {
+  (kept ? pl_object_ref : pl_object_unref)(&channel->io);
+}
+
 void pl_channel_ref(struct pl_channel *channel) {
-  pl_object_ref(&channel->io);
+  channel->forced = true;
+  keep_alive(channel, true);
+  /* Who waits for it wants to see its end. */
+  if (channel->listened) pl_channel_resume(channel);
 }
 
 void pl_channel_unref(struct pl_channel *channel) {
-  pl_object_unref(&channel->io);
+  channel->forced = true;
+  keep_alive(channel, false);
+}
+
+void pl_channel_listen(struct pl_channel *channel, unsigned listening) {
+  bool first = !channel->listened;
+  channel->listened = true;
+  if (listening != 0)
+    pl_channel_resume(channel);
+  else if (first)
+    pl_channel_pause(channel);
+  if (!channel->forced)
+    keep_alive(channel,
+               listening & (PL_LISTENS_MESSAGE | PL_LISTENS_DISCONNECT));
 }
 
 /* The poll handle is closed last, so it ends the closing of both. */

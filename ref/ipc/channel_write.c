@@ -451,10 +451,16 @@ static int send_one(struct pl_channel *channel, struct parcel *parcel,
   return send_parcel(channel, parcel, &piece);
 }
 
+/* What Node sends: anything but these, alone. */
+static bool is_message(const struct pl_value *value) {
+  return value != NULL && value->type != PL_VALUE_UNDEFINED &&
+         value->type != PL_VALUE_BIGINT;
+}
+
 int pl_channel_send(struct pl_channel *channel, struct pl_value *value,
                     const struct pl_passing *passing, struct pl_send *send) {
   struct parcel parcel = {.value = value, .passing = passing};
-  if (value == NULL || value->type == PL_VALUE_UNDEFINED) return PL_EINVAL;
+  if (!is_message(value)) return PL_EINVAL;
   return send_one(channel, &parcel, send);
 }
 
@@ -473,8 +479,7 @@ int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
   struct parcel parcel = {
       .value = value, .passing = &passing, .fd_count = count};
   if (!can_send(channel)) return PL_ENOTCONN;
-  if (value == NULL || value->type == PL_VALUE_UNDEFINED || count == 0 ||
-      count > PL_CHANNEL_MOST_FDS || pl_handle_type_name(type) == NULL)
+  if (!is_message(value) || count == 0 || count > PL_CHANNEL_MOST_FDS || pl_handle_type_name(type) == NULL)
     return PL_EINVAL;
   struct pl__piece piece = {.fd = -1,
                             .send = send,

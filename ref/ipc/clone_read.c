@@ -20,7 +20,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { HOST_VIEW = 0, HOST_OBJECT = 1, MOST_HOLES = 1 << 20 };
+enum { HOST_VIEW = 0, HOST_OBJECT = 1, VIEW_UINT8 = 1, MOST_HOLES = 1 << 20 };
 
 /* What is open, and what it still expects. */
 struct clone_frame {
@@ -250,7 +250,9 @@ static int get_host(struct clone_reader *reader, struct pl_value **out) {
   if (error == 0) error = get_bytes(reader, length, &bytes);
   if (error != 0) return error;
   *out = pl_value_borrowed(reader->values, PL_VALUE_BYTES, bytes, length);
-  return *out == NULL ? PL_ENOMEM : take_id(reader, *out, &id);
+  if (*out == NULL) return PL_ENOMEM;
+  if (view == VIEW_UINT8) (*out)->view = PL_VIEW_UINT8;
+  return take_id(reader, *out, &id);
 }
 
 static int get_buffer(struct clone_reader *reader, struct pl_value **out) {

@@ -11,7 +11,7 @@
  *   D double              Date
  *   o key value... { n    object; A n items $ 0 n  array
  *   ; k v... : 2n         Map; ' items , n         Set
- *   \ 0 kind length bytes a view of bytes, kind 10: Buffer
+ *   \ 0 kind length bytes a view of bytes, kind 1: Uint8Array, 10: Buffer
  *   ^ id                  something that was begun before
  *
  * Invariant: a value that got an id has PL__CLONED in `walk` until the end of
@@ -187,7 +187,8 @@ static void put_object(struct clone_writer *writer, struct pl_value *value) {
     put_double(out, value->number);
     break;
   case PL_VALUE_BYTES:
-    pl__bytes_add(out, "\\\0\012", 3);
+    pl__bytes_add(out, value->view == PL_VIEW_UINT8 ? "\\\0\1" : "\\\0\012",
+                  3);
     put_varint(out, value->length);
     pl__bytes_add(out, value->bytes, value->length);
     break;

@@ -12,6 +12,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,8 +23,8 @@ enum {
   DEFAULT_HEALTHY_MS = 60000
 };
 
-static int fork_worker(struct pl_cluster *cluster, unsigned restarts,
-                       struct pl_worker **out);
+static int fork_worker(struct pl_cluster *cluster, const char *const *env,
+                       unsigned restarts, struct pl_worker **out);
 
 /* ---------------------------------------------------------------------- */
 /* Messages                                                               */
@@ -182,7 +183,9 @@ static long restart_delay(struct pl_worker *worker) {
 
 /* Both its process and its channel have ended and were told. */
 static void retire(struct pl_worker *worker) {
+  struct pl_cluster *cluster = worker->cluster;
   long delay = restart_delay(worker);
+  if (cluster->all_wanted) pl_deferred_post(cluster->loop, &cluster->all, 0);
   if (delay < 0)
     close_worker(worker);
   else
@@ -194,7 +197,8 @@ static void on_restart(void *arg, int status) {
   (void)status;
   unsigned weight = worker->weight;
   void *user = worker->user;
-  int error = fork_worker(worker->cluster, worker->restarts + 1, &next);
+  int error =
+      fork_worker(worker->cluster, worker->env, worker->restarts + 1, &next);
   if (error == 0) {
     next->weight = weight;
     next->user = user;
@@ -259,6 +263,7 @@ static int spawn_worker(struct pl_worker *worker) {
       return PL_EINVAL;
   }
   snprintf(id, sizeof id, "%u", worker->id);
+  if (worker->env != NULL) spawn.env = worker->env;
   spawn.stdio = stdio;
   spawn.stdio_count = 4;
   spawn.unique_id = id;
@@ -272,14 +277,15 @@ static int spawn_worker(struct pl_worker *worker) {
   return error;
 }
 
-static int fork_worker(struct pl_cluster *cluster, unsigned restarts,
-                       struct pl_worker **out) {
+static int fork_worker(struct pl_cluster *cluster, const char *const *env,
+                       unsigned restarts, struct pl_worker **out) {
   struct pl_worker *worker =
       pl__resize(&cluster->loop->allocator, NULL, sizeof *worker);
   if (worker == NULL) return PL_ENOMEM;
   *worker = (struct pl_worker){.cluster = cluster,
                                .id = cluster->next_id,
                                .weight = 1,
+                               .env = env,
                                .restarts = restarts,
                                .born_ms = pl_loop_now(cluster->loop)};
   pl__list_append(&cluster->workers, &worker->link);
@@ -299,8 +305,13 @@ static int fork_worker(struct pl_cluster *cluster, unsigned restarts,
 }
 
 int pl_cluster_fork(struct pl_cluster *cluster, struct pl_worker **out) {
+  return pl_cluster_fork_env(cluster, NULL, out);
+}
+
+int pl_cluster_fork_env(struct pl_cluster *cluster, const char *const *env,
+                        struct pl_worker **out) {
   if (cluster->closing) return PL_EINVAL;
-  return fork_worker(cluster, 0, out);
+  return fork_worker(cluster, env, 0, out);
 }
 
 int pl_worker_send(struct pl_worker *worker, struct pl_value *value,
@@ -342,12 +353,47 @@ struct pl_worker *pl_cluster_worker(struct pl_cluster *cluster, unsigned id) {
   return worker;
 }
 
+/* Whether every worker has ended and was told so. */
+static bool are_all_gone(const struct pl_cluster *cluster) {
+  const struct pl_link *link = cluster->workers.next;
+  for (; link != &cluster->workers; link = link->next) {
+    const struct pl_worker *worker =
+        PL__OWNER(link, const struct pl_worker, link);
+    if (!worker->exited || !worker->ended) return false;
+  }
+  return true;
+}
+
+static void on_all(void *arg, int status) {
+  struct pl_cluster *cluster = arg;
+  if (!cluster->all_wanted || !are_all_gone(cluster)) return;
+  cluster->all_wanted = false;
+  if (cluster->all_gone != NULL) cluster->all_gone(cluster->arg, status);
+}
+
+void pl_cluster_disconnect(struct pl_cluster *cluster, pl_event_fn *gone) {
+  cluster->all_wanted = true;
+  cluster->all_gone = gone;
+  struct pl_worker *worker = pl_cluster_next(cluster, NULL);
+  for (; worker != NULL; worker = pl_cluster_next(cluster, worker)) {
+    worker->exited_after_disconnect = true; /* nobody starts it again */
+    pl_worker_disconnect(worker);
+  }
+  pl_deferred_post(cluster->loop, &cluster->all, 0);
+}
+
+bool pl_cluster_shared_by_environment(void) {
+  const char *policy = getenv("NODE_CLUSTER_SCHED_POLICY");
+  return policy != NULL && strcmp(policy, "none") == 0;
+}
+
 void pl__cluster_closed_one(struct pl_cluster *cluster) {
   if (!cluster->closing || cluster->is_closed || cluster->worker_count > 0 ||
       cluster->closing_handles > 0)
     return;
   cluster->is_closed = true;
   pl__deferred_cancel(&cluster->end);
+  pl__deferred_cancel(&cluster->all);
   pl_values_free(&cluster->values);
   if (cluster->closed != NULL) cluster->closed(cluster->arg, 0);
 }
@@ -375,6 +421,7 @@ void pl_cluster_init(struct pl_loop *loop, struct pl_cluster *cluster,
   if (how->healthy_ms == 0) how->healthy_ms = DEFAULT_HEALTHY_MS;
   pl__link_init(&cluster->workers);
   pl_deferred_init(&cluster->end, on_end, cluster);
+  pl_deferred_init(&cluster->all, on_all, cluster);
   pl_values_init(&cluster->values, &loop->allocator);
 }
 

@@ -3,8 +3,8 @@
  * exec.c: a program that is run to its end, with what it said.
  *
  * Invariant: `open` counts the handles that are not closed; when the process
- * has ended and both streams have, all of them are closed, and the last one to
- * be so tells.
+ * has ended and both of its outputs have, all of them are closed, and the last
+ * one to be so tells.
  */
 #include "value.h"
 
@@ -57,6 +57,7 @@ static void end_if_over(struct pl_exec *exec) {
   if (pl_process_is_running(&exec->process) || exec->out.open ||
       exec->err.open || exec->process.closing)
     return;
+  close_stream(&exec->in);
   pl_process_close(&exec->process, on_process_closed);
   pl_handle_close(&exec->timer, on_timer_closed);
 }
@@ -72,14 +73,24 @@ void pl_exec_kill(struct pl_exec *exec) {
   exec->result.killed =
       pl_process_kill(&exec->process, exec->kill_signal) == 0 ||
       exec->result.killed;
+  close_stream(&exec->in);
   close_stream(&exec->out);
   close_stream(&exec->err);
   end_if_over(exec);
 }
 
 static void on_timeout(void *arg, int status) {
+  struct pl_exec *exec = arg;
   (void)status;
-  pl_exec_kill(arg);
+  exec->result.timed_out = true;
+  pl_exec_kill(exec);
+}
+
+/* The input is written, or nobody reads it any more: either way it ends. */
+static void on_input(void *arg, int status) {
+  struct pl_exec *exec = arg;
+  (void)status;
+  close_stream(&exec->in);
 }
 
 static void fail(struct pl_exec *exec, int error) {
@@ -112,6 +123,16 @@ static int open_stream(struct pl_exec *exec, struct pl__exec_stream *stream,
   return error;
 }
 
+static void write_input(struct pl_exec *exec,
+                        const struct pl_exec_options *options) {
+  int error = pl_stream_open(&exec->in.stream, exec->in.fd);
+  pl_write_init(exec->process.loop, &exec->write, on_input, exec);
+  if (error == 0)
+    error = pl_stream_write(&exec->in.stream, &exec->write, options->input,
+                            options->input_length);
+  if (error != 0) fail(exec, error);
+}
+
 static void prepare(struct pl_loop *loop, struct pl_exec *exec,
                     struct pl__exec_stream *stream) {
   *stream = (struct pl__exec_stream){
@@ -127,6 +148,8 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
   struct pl_spawn_options spawn = options->spawn;
   struct pl_stdio stdio[3] = {
       {PL_STDIO_IGNORE, -1}, {PL_STDIO_PIPE, -1}, {PL_STDIO_PIPE, -1}};
+  bool input = options->input != NULL && options->input_length > 0;
+  if (input) stdio[0].kind = PL_STDIO_PIPE;
   if (options->command != NULL) {
     spawn.file = shell;
     spawn.argv = shell_argv;
@@ -138,7 +161,7 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
       .arg = arg,
       .max_buffer = options->max_buffer != 0 ? options->max_buffer : 1 << 20,
       .kill_signal = options->kill_signal != 0 ? options->kill_signal : SIGTERM,
-      .open = 4};
+      .open = input ? 5 : 4};
   pl_process_init(loop, &exec->process, on_exit_of, exec);
   int error = pl_process_spawn(&exec->process, &spawn);
   if (error != 0) {
@@ -149,11 +172,15 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
   pl_timer_init(loop, &exec->timer, on_timeout, exec);
   prepare(loop, exec, &exec->out);
   prepare(loop, exec, &exec->err);
+  if (input) prepare(loop, exec, &exec->in);
+  exec->in.fd = stdio[0].fd;
   exec->out.fd = stdio[1].fd;
   exec->err.fd = stdio[2].fd;
   exec->out.open = exec->err.open = true;
+  exec->in.open = input;
   if (open_stream(exec, &exec->out, stdio[1].fd) == 0)
     open_stream(exec, &exec->err, stdio[2].fd);
+  if (exec->in.open) write_input(exec, options);
   if (options->timeout_ms != 0)
     pl_timer_start(&exec->timer, options->timeout_ms, 0);
   pl_object_unref(&exec->timer); /* the process keeps the loop alive */

@@ -146,6 +146,18 @@ static void add_buffer(struct pl__bytes *out, const struct pl_value *value) {
   add_text(out, "]}");
 }
 
+/* A view that has no toJSON(): its bytes by their indices. */
+static void add_view(struct pl__bytes *out, const struct pl_value *value) {
+  add_byte(out, '{');
+  for (size_t i = 0; i < value->length; i++) {
+    add_text(out, i > 0 ? ",\"" : "\"");
+    add_number(out, (double)i);
+    add_text(out, "\":");
+    add_number(out, (unsigned char)value->bytes[i]);
+  }
+  add_byte(out, '}');
+}
+
 /* What is not a container that is to be walked. */
 static int add_scalar(struct pl__bytes *out, const struct pl_value *value) {
   switch ((enum pl_value_type)value->type) {
@@ -169,7 +181,7 @@ static int add_scalar(struct pl__bytes *out, const struct pl_value *value) {
     add_date(out, value->number);
     return 0;
   case PL_VALUE_BYTES:
-    add_buffer(out, value);
+    (value->view == PL_VIEW_BUFFER ? add_buffer : add_view)(out, value);
     return 0;
   case PL_VALUE_MAP:
   case PL_VALUE_SET:

@@ -243,7 +243,7 @@ static bool equal(const struct pl_value *a, const struct pl_value *b,
   if (a->type == PL_VALUE_NUMBER || a->type == PL_VALUE_DATE)
     return same_number(a->number, b->number);
   if (a->type < PL_VALUE_ARRAY)
-    return a->negative == b->negative &&
+    return a->negative == b->negative && a->view == b->view &&
            (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
   struct pair here = {above, a, b, above == NULL ? 0 : above->depth + 1};
   if (here.depth > PL__EQUAL_DEPTH) return false;

@@ -106,7 +106,7 @@ struct pl_supervision {
 /* Zeroed fields mean the default. */
 struct pl_cluster_config {
   struct pl_spawn_options spawn; /* of a worker; stdio from 3 on is not used */
-  bool shared;      /* NODE_CLUSTER_SCHED_POLICY=none: workers accept */
+  bool shared;      /* workers accept: pl_cluster_shared_by_environment() */
   unsigned depth;   /* connections on their way to a worker at a time; 1 */
   unsigned waiting; /* accepted ones that wait for a worker; 1024 */
   const struct pl_scheduler *scheduler; /* borrowed; round robin */
@@ -122,6 +122,7 @@ struct pl_worker {
   enum pl_worker_state state;
   bool exited_after_disconnect; /* it was asked to, or asked for it */
   unsigned weight;              /* the caller's; 1 */
+  const char *const *env;       /* its own environment, or NULL */
   void *user;                   /* the caller's */
   /* The rest is the cluster's. */
   int current; /* of the weighted schedule */
@@ -152,6 +153,9 @@ struct pl_cluster {
   double seq;
   unsigned closing_handles;
   bool closing, is_closed;
+  bool all_wanted; /* `all_gone` is to be called */
+  pl_event_fn *all_gone;
+  struct pl_deferred all;
   struct pl_deferred end;
   pl_event_fn *closed;
 };
@@ -169,6 +173,14 @@ void pl_cluster_init(struct pl_loop *loop, struct pl_cluster *cluster,
  */
 int pl_cluster_fork(struct pl_cluster *cluster, struct pl_worker **out);
 
+/* The same with an environment of the worker's own, which is borrowed until it
+ * is gone and not started again. */
+int pl_cluster_fork_env(struct pl_cluster *cluster, const char *const *env,
+                        struct pl_worker **out);
+
+/* Whether NODE_CLUSTER_SCHED_POLICY says that workers accept ("none"). */
+bool pl_cluster_shared_by_environment(void);
+
 /* Sends a message to a worker. As pl_channel_send(). */
 int pl_worker_send(struct pl_worker *worker, struct pl_value *value,
                    const struct pl_passing *passing, struct pl_send *send);
@@ -176,6 +188,13 @@ int pl_worker_send(struct pl_worker *worker, struct pl_value *value,
 /* Asks a worker to close its servers and to disconnect; it is no longer given
  * connections. Errors: PL_ENOTCONN. */
 int pl_worker_disconnect(struct pl_worker *worker);
+
+/*
+ * Asks all workers to disconnect. `gone` is called, with the arg of the events,
+ * when none is left, later and never from within; a second call replaces it.
+ * Rule: CLUSTER-END-8.
+ */
+void pl_cluster_disconnect(struct pl_cluster *cluster, pl_event_fn *gone);
 
 /* Sends a signal. As pl_process_kill(). */
 int pl_worker_kill(struct pl_worker *worker, int signum);

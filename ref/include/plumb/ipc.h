@@ -195,6 +195,8 @@ struct pl_channel {
   struct pl__arrival later;   /* came behind it, before that message's end */
   bool bad_fd;                /* one of ours was none: to be told */
   bool bun;                   /* the other side speaks Bun's dialect */
+  bool listened; /* somebody says who listens */
+  bool forced;   /* ref or unref has said whether it keeps the loop alive */
   uint8_t patience;           /* reads that will not try for more */
   struct pl_values values;
   pl_event_fn *closed;
@@ -234,8 +236,8 @@ int pl_channel_open_parent(struct pl_channel *channel,
  * Returns 1, or 0 when the sender should wait for `drained`: more than 128 KiB
  * are queued, or, behind a handle, more than one message is.
  * Errors, after which nothing was sent and `passing->fd` is the caller's:
- * PL_ENOTCONN; PL_EINVAL (no value; `undefined`; a cycle or BigInt in JSON; a
- * type that is none); PL_EBADF; PL_ENOMEM.
+ * PL_ENOTCONN; PL_EINVAL (no value; `undefined` or a BigInt alone; a cycle or a
+ * BigInt in JSON; a type that is none); PL_EBADF; PL_ENOMEM.
  */
 int pl_channel_send(struct pl_channel *channel, struct pl_value *value,
                     const struct pl_passing *passing, struct pl_send *send);
@@ -281,9 +283,29 @@ int pl_channel_is_connected(const struct pl_channel *channel);
 void pl_channel_pause(struct pl_channel *channel);
 int pl_channel_resume(struct pl_channel *channel);
 
-/* Whether it keeps the loop alive while it is connected; it does. */
+/*
+ * Whether it keeps the loop alive while it is connected; it does. One that
+ * knows its listeners (pl_channel_listen()) does not look at them any more.
+ * Rule: IPC-REF-4, -5, -7.
+ */
 void pl_channel_ref(struct pl_channel *channel);
 void pl_channel_unref(struct pl_channel *channel);
+
+/* What is listened to. */
+enum pl_channel_listening {
+  PL_LISTENS_MESSAGE = 1,
+  PL_LISTENS_INTERNAL = 2,
+  PL_LISTENS_DISCONNECT = 4
+};
+
+/*
+ * Says what is listened to, anew each time, so that it does as the channel of a
+ * Node's process to its parent: until somebody listens nothing is read, and what
+ * comes waits; it keeps the loop alive while somebody listens to messages or to
+ * the end. `listening`: of enum pl_channel_listening; 0 stops no reading.
+ * Rule: IPC-MESSAGE-1, IPC-REF-1 to -3.
+ */
+void pl_channel_listen(struct pl_channel *channel, unsigned listening);
 
 /*
  * Ends it at once; what was not written is dropped. Requests that wait are

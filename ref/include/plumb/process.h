@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * process.h: child processes, as Node's child_process has them: spawn, exec,
- * execFile; a child with a channel (fork) is a spawn with PL_STDIO_CHANNEL.
+ * execFile, also blocking; a child with a channel (fork) is a spawn with
+ * PL_STDIO_CHANNEL.
  *
  * Invariants, beside those of loop.h:
  *  - A child is reaped by its pl_process alone, once it has ended; until then
@@ -108,6 +109,51 @@ void pl_process_unref(struct pl_process *process);
 int pl_process_close(struct pl_process *process, pl_event_fn *closed);
 
 /* ---------------------------------------------------------------------- */
+/* A child as Node's spawn() has it                                       */
+
+/* Beyond what is started. Zeroed fields mean the default. */
+struct pl_child_limits {
+  uint64_t timeout_ms; /* 0: none */
+  int kill_signal;     /* SIGTERM */
+};
+
+struct pl_child {
+  struct pl_process process;
+  struct pl_timer limit;
+  struct pl_deferred start; /* tells `started` */
+  pl_event_fn *started;     /* may be NULL */
+  pl_exit_fn *exited;
+  void *arg;
+  int kill_signal;
+  bool killed;   /* a signal was sent */
+  unsigned open; /* handles that are not closed */
+  pl_event_fn *closed;
+};
+
+/*
+ * Prepares a child, not started. started: it runs, 0, before anything else of
+ * it is told; or PL_EACCES, PL_EAGAIN, PL_EMFILE, PL_ENFILE, PL_ENOENT: it could
+ * not be started, and nothing more is told. Borrows it until its close callback.
+ */
+void pl_child_init(struct pl_loop *loop, struct pl_child *child,
+                   pl_event_fn *started, pl_exit_fn *exited, void *arg);
+
+/*
+ * Starts it. limits: NULL for none; after timeout_ms it gets the signal.
+ * Errors: as pl_process_spawn(), but those that `started` tells are no errors
+ * here. Rule: PROCESS-START-4, -7, -16, -19, PROCESS-TIMEOUT-1, -2.
+ */
+int pl_child_spawn(struct pl_child *child,
+                   const struct pl_spawn_options *options,
+                   const struct pl_child_limits *limits);
+
+/* As pl_process_kill(); `killed` says that a signal was sent, 0 is none. */
+int pl_child_kill(struct pl_child *child, int signum);
+
+/* As pl_process_close(). */
+int pl_child_close(struct pl_child *child, pl_event_fn *closed);
+
+/* ---------------------------------------------------------------------- */
 /* exec and execFile                                                      */
 
 /* How a program is run to its end. Zeroed fields mean the default. */
@@ -117,6 +163,8 @@ struct pl_exec_options {
   uint64_t timeout_ms;           /* 0: none */
   int kill_signal;               /* SIGTERM */
   size_t max_buffer;             /* of each stream, bytes; 1 MiB */
+  const char *input;             /* for its stdin, borrowed; NULL: empty */
+  size_t input_length;
 };
 
 /*
@@ -128,6 +176,7 @@ struct pl_exec_result {
   int error;
   int code, signal; /* as pl_exit_fn */
   bool killed;
+  bool timed_out; /* killed for that */
   const char *out, *err;
   size_t out_length, err_length;
 };
@@ -146,7 +195,8 @@ struct pl__exec_stream {
 struct pl_exec {
   struct pl_process process;
   struct pl_timer timer;
-  struct pl__exec_stream out, err;
+  struct pl__exec_stream in, out, err;
+  struct pl_write write; /* of the input */
   pl_exec_fn *done;
   void *arg;
   struct pl_exec_result result;
@@ -156,8 +206,8 @@ struct pl_exec {
 };
 
 /*
- * Runs a program to its end: its input is empty; `done` is called once, when it
- * has ended and both of its streams have, or were given up after a kill.
+ * Runs a program to its end; `done` is called once, when it has ended and both
+ * of its streams have, or were given up after a kill.
  * Borrows `exec` until then.
  * Errors: as pl_process_spawn(); `done` is not called.
  */
@@ -167,5 +217,14 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
 
 /* Sends the kill signal and gives its streams up, as a time-out does. */
 void pl_exec_kill(struct pl_exec *exec);
+
+/*
+ * Runs a program to its end before it returns, on a loop of its own, so that
+ * nothing of the caller's loops happens meanwhile. `done` is called from within.
+ * Errors: as pl_exec_start() and pl_loop_init().
+ * Rule: PROCESS-SYNC-1 to -9.
+ */
+int pl_exec_run(const struct pl_exec_options *options, pl_exec_fn *done,
+                void *arg);
 
 #endif

@@ -36,12 +36,15 @@ enum pl_value_type {
   PL_VALUE_BIGINT, /* bytes: magnitude, the lowest first; negative */
   PL_VALUE_STRING, /* bytes */
   PL_VALUE_DATE,   /* number: milliseconds since 1970, NaN: invalid */
-  PL_VALUE_BYTES,  /* bytes: a Buffer */
+  PL_VALUE_BYTES,  /* bytes: a Buffer, or another view */
   PL_VALUE_ARRAY,  /* entries without keys */
   PL_VALUE_OBJECT, /* entries with strings as keys */
   PL_VALUE_MAP,    /* entries with any keys */
   PL_VALUE_SET     /* entries without keys */
 };
+
+/* What a view of bytes is for JavaScript. */
+enum pl_value_view { PL_VIEW_BUFFER, PL_VIEW_UINT8 };
 
 struct pl_value;
 
@@ -54,6 +57,7 @@ struct pl_entry {
 struct pl_value {
   uint8_t type;     /* enum pl_value_type */
   uint8_t negative; /* a BigInt below 0 */
+  uint8_t view;     /* of bytes: enum pl_value_view */
   uint8_t walk;     /* of whoever walks the graph */
   uint32_t id;      /* likewise */
   size_t length;    /* bytes, or entries */
