@@ -59,8 +59,11 @@ struct pl__handoff {
 void pl__cluster_query(struct pl_worker *worker, const struct pl_value *ask);
 /* A worker has closed its server. */
 void pl__cluster_leave(struct pl_worker *worker, const struct pl_value *key);
-/* A worker listens nowhere any more; what was on its way to it goes on. */
-void pl__cluster_leave_all(struct pl_worker *worker);
+/* A worker listens nowhere any more; what was on its way to it goes on.
+ * returns: it is to be started again, so its sockets stay open. */
+void pl__cluster_leave_all(struct pl_worker *worker, bool returns);
+/* Closes the sockets that nobody listens on. */
+void pl__cluster_close_idle(struct pl_cluster *cluster);
 /* A worker answers a handoff. */
 void pl__cluster_answer(struct pl_worker *worker, double ack, bool accepted);
 void pl__cluster_close_handles(struct pl_cluster *cluster);

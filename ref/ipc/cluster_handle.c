@@ -485,20 +485,22 @@ done:
   pl__bytes_free(&key);
 }
 
-static void leave(struct pl__shared_handle *handle, struct pl_worker *worker) {
+/* returns: it is about to be started again, and connections wait for it. */
+static void leave(struct pl__shared_handle *handle, struct pl_worker *worker,
+                  bool returns) {
   if (!crowd_leave(&handle->all, worker)) return;
   crowd_leave(&handle->free, worker);
-  if (handle->all.count == 0) close_handle(handle);
+  if (handle->all.count == 0 && !returns) close_handle(handle);
 }
 
 void pl__cluster_leave(struct pl_worker *worker, const struct pl_value *key) {
   if (key == NULL || key->type != PL_VALUE_STRING) return;
   struct pl__shared_handle *handle =
       find_handle(worker->cluster, key->bytes, key->length);
-  if (handle != NULL) leave(handle, worker);
+  if (handle != NULL) leave(handle, worker, false);
 }
 
-void pl__cluster_leave_all(struct pl_worker *worker) {
+void pl__cluster_leave_all(struct pl_worker *worker, bool returns) {
   struct pl__shared_handle *next;
   /* What it has acknowledged it may have served: that is lost with it. What it
    * has not, comes back when its channel lets the request go. */
@@ -515,7 +517,15 @@ void pl__cluster_leave_all(struct pl_worker *worker) {
   for (struct pl__shared_handle *at = worker->cluster->handles; at != NULL;
        at = next) {
     next = at->next;
-    leave(at, worker);
+    leave(at, worker, returns);
+  }
+}
+
+void pl__cluster_close_idle(struct pl_cluster *cluster) {
+  struct pl__shared_handle *next;
+  for (struct pl__shared_handle *at = cluster->handles; at != NULL; at = next) {
+    next = at->next;
+    if (at->all.count == 0) close_handle(at);
   }
 }
 

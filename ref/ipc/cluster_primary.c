@@ -159,7 +159,7 @@ static void on_part_closed(void *arg, int status) {
 
 static void close_worker(struct pl_worker *worker) {
   if (worker->open > 0) return;
-  pl__cluster_leave_all(worker);
+  pl__cluster_leave_all(worker, false);
   worker->open = 3;
   pl_process_close(&worker->process, on_part_closed);
   pl_channel_close(&worker->channel, on_part_closed);
@@ -181,15 +181,25 @@ static long restart_delay(struct pl_worker *worker) {
   return (long)(delay < how->longest_ms ? delay : how->longest_ms);
 }
 
+/* Nobody is left who might listen: connections wait in vain. */
+static void close_idle_handles(struct pl_cluster *cluster) {
+  struct pl_worker *worker = NULL;
+  while ((worker = pl_cluster_next(cluster, worker)) != NULL)
+    if (!worker->exited_after_disconnect) return;
+  pl__cluster_close_idle(cluster);
+}
+
 /* Both its process and its channel have ended and were told. */
 static void retire(struct pl_worker *worker) {
   struct pl_cluster *cluster = worker->cluster;
   long delay = restart_delay(worker);
   if (cluster->all_wanted) pl_deferred_post(cluster->loop, &cluster->all, 0);
-  if (delay < 0)
-    close_worker(worker);
-  else
+  if (delay >= 0) {
     pl_timer_start(&worker->timer, (uint64_t)delay, 0);
+    return;
+  }
+  close_worker(worker);
+  close_idle_handles(worker->cluster);
 }
 
 static void on_restart(void *arg, int status) {
@@ -231,7 +241,7 @@ static void on_ended(void *arg, int reason) {
   const struct pl_cluster_events *events = worker->cluster->events;
   worker->ended = true;
   if (!worker->exited) worker->state = PL_WORKER_DISCONNECTED;
-  pl__cluster_leave_all(worker);
+  pl__cluster_leave_all(worker, restart_delay(worker) >= 0);
   if (reason != 0 && reason != PL_ECONNRESET)
     pl__cluster_problem(worker, reason, "a channel broke");
   if (events->disconnected != NULL)
@@ -323,7 +333,7 @@ int pl_worker_disconnect(struct pl_worker *worker) {
   if (!pl_channel_is_connected(&worker->channel)) return PL_ENOTCONN;
   worker->exited_after_disconnect = true;
   int result = send_act(worker, "disconnect");
-  pl__cluster_leave_all(worker);
+  pl__cluster_leave_all(worker, false);
   return result < 0 ? result : 0;
 }
 

@@ -11,7 +11,8 @@
  * Invariants, beside those of ipc.h:
  *  - A connection that no worker has acknowledged is lost with none: it goes to
  *    another one, or waits.
- *  - A listening socket lives as long as a worker wants it.
+ *  - A listening socket lives as long as a worker wants it; under supervision
+ *    also while those who did are dead and about to be started again.
  *  - Nothing is started again by itself, unless supervision was asked for.
  */
 #ifndef PLUMB_CLUSTER_H
