@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plumb/leaks.h"
+#include "plumb/snapshot.h"
+
 static void tables_end(struct ref_heap *heap);
 
 /* -- types ----------------------------------------------------------------- */
@@ -505,6 +508,59 @@ static int ref_heap_set_limit(void *self, size_t bytes) {
   return pl_heap_set_old_max(heap->heap, bytes);
 }
 
+/* -- snapshots ------------------------------------------------------------- */
+
+static int ref_heap_snapshot(void *self,
+                             int (*write)(void *self, const void *bytes,
+                                          size_t length),
+                             void *to) {
+  struct ref_heap *heap = self;
+  return pl_snapshot_write(heap->heap, write, to, NULL);
+}
+
+/* -- leak events ----------------------------------------------------------- */
+
+static size_t ref_leak_size(void) {
+  return sizeof(struct pl_leaks);
+}
+
+static void ref_leak_init(void *detector, int exact) {
+  pl_leaks_init(detector, exact ? PL_LEAKS_EXACT : PL_LEAKS_MEMWATCH);
+}
+
+static int ref_leak_collection(void *detector, int full, uint64_t used,
+                               uint64_t seconds) {
+  int told = pl_leaks_collection(detector, full != 0, used, seconds);
+  return (told & PL_LEAKS_STATS ? 1 : 0) | (told & PL_LEAKS_LEAK ? 2 : 0);
+}
+
+static int ref_leak_figure(const void *detector, const char *name,
+                           double *value) {
+  const struct pl_leaks *leaks = detector;
+  const struct {
+    const char *name;
+    double value;
+  } figures[] = {{"num-full-gc", (double)leaks->full},
+                 {"num-inc-gc", (double)leaks->others},
+                 {"heap-compactions", (double)leaks->full},
+                 {"usage-trend", leaks->usage_trend},
+                 {"estimated-base", (double)leaks->estimated_base},
+                 {"current-base", (double)leaks->current_base},
+                 {"min", (double)leaks->min},
+                 {"max", (double)leaks->max},
+                 {"growth", (double)leaks->growth}};
+  for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+    if (strcmp(figures[i].name, name) != 0) continue;
+    *value = figures[i].value;
+    return 0;
+  }
+  return -EINVAL;
+}
+
+static const char *ref_leak_reason(const void *detector) {
+  return ((const struct pl_leaks *)detector)->reason;
+}
+
 static const char *const policies[] = {"age-mark", "classic", NULL};
 
 const struct pl_heap_table ref_heap_table = {
@@ -543,6 +599,13 @@ const struct pl_heap_table ref_heap_table = {
     .outside = ref_heap_outside,
     .adjust = ref_heap_adjust,
     .set_limit = ref_heap_set_limit,
+    .snapshot = ref_heap_snapshot,
+    .retained = ref_heap_retained,
+    .leak_size = ref_leak_size,
+    .leak_init = ref_leak_init,
+    .leak_collection = ref_leak_collection,
+    .leak_figure = ref_leak_figure,
+    .leak_reason = ref_leak_reason,
     .plant = ref_heap_plant,
     .tree = ref_heap_tree,
     .reach = ref_heap_reach,

@@ -48,6 +48,9 @@ void ref_heap_fill(void *heap, void *from, size_t slots, void *to,
                    size_t count);
 /* A root of its own in *out, given back with drop(). -ENOMEM. */
 int ref_root_new(struct ref_heap *heap, void *object, void **out);
+/* Retained bytes of the objects of a name in a snapshot's text. */
+int ref_heap_retained(const void *snapshot, size_t length, const char *name,
+                      uint64_t *bytes);
 extern const struct pl_heap_table ref_heap_table;
 extern const struct pl_buffer_table ref_buffer_table;
 

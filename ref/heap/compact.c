@@ -151,6 +151,7 @@ static void finish(struct pl__heap *heap, struct pl__space *space) {
     next = page->next;
     if (!page->candidate) continue;
     page->candidate = false;
+    pl__ids_evacuated(heap, page);
     if (!page->stuck) {
       page->space->dead -= page->end - page->start - page->live;
       pl__page_remove(heap, page);

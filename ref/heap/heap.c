@@ -95,6 +95,7 @@ void pl_heap_destroy(struct pl_heap *head) {
     while (heap->space[i].pages != NULL)
       pl__page_remove(heap, heap->space[i].pages);
   pl__page_pool_free(heap);
+  pl__ids_free(heap);
   if (heap->block[0] != 0)
     memory->unmap(memory->self, (void *)heap->block[0],
                   young_bytes(heap));

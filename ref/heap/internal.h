@@ -86,6 +86,7 @@ struct pl__page {
   size_t remembered_words;
   pl__word *marks; /* of a code page */
   uint64_t *starts, *grey; /* the verifier's */
+  struct pl__page_ids *ids; /* NULL: no snapshot has been written */
   size_t live;    /* bytes marked */
   uint64_t epoch; /* the marking since which it has been swept, or made */
   bool writable;  /* a code page that memory.protect has not sealed */
@@ -139,6 +140,19 @@ struct pl__ephemeron_store {
   uint32_t young;        /* the first young one */
   size_t count;
   struct pl_ephemerons *tables;
+};
+
+/* An object that moved since its page's ids were written down. */
+struct pl__stray {
+  void *object; /* NULL: nothing stands here */
+  uint64_t id;  /* 0: its page knows */
+};
+
+struct pl__ids {
+  uint64_t next; /* of the next new object; 0: no snapshot yet */
+  struct pl__stray *strays;
+  size_t capacity, count; /* a power of two, or 0; at most half is used */
+  size_t young;           /* of the strays, at least */
 };
 
 struct pl__heap {
@@ -199,6 +213,7 @@ struct pl__heap {
   struct pl_weak *weak_young, *weak_old;
   struct pl_weak *dead, **dead_end;
   struct pl__ephemeron_store ephemerons;
+  struct pl__ids ids;
 
   size_t external, external_base; /* now, and after the last collection */
   size_t external_young;          /* of holdings of young objects */
@@ -252,6 +267,28 @@ static inline bool pl__is_marked(const void *object) {
   const struct pl__page *page = pl__page_of(object);
   size_t bit = ((uintptr_t)object - (uintptr_t)page) / 8;
   return page->marks[bit / 64] >> bit % 64 & 1;
+}
+
+/* From `at` on, the next object of a page's or the semi-space's region (space
+ * NULL), or its end; what comes behind the object at `at`. */
+static inline uintptr_t pl__find_object(const struct pl__space *space,
+                                        uintptr_t at, uintptr_t end) {
+  while (at < end) {
+    if (space != NULL && at == space->top && space->limit != space->top) {
+      at = space->limit;
+      continue;
+    }
+    uint64_t header = *(pl__word *)at;
+    if (pl__type(header) != PL__FREE) return at;
+    at += pl__size(header);
+  }
+  return end;
+}
+static inline uintptr_t pl__behind(uintptr_t at) {
+  return at + pl__size(*(pl__word *)at);
+}
+static inline bool pl__is_large_page(const struct pl__page *page) {
+  return (pl__heap_header((void *)(page->start + 8)) & PL__HEAP_LARGE) != 0;
 }
 
 /* Runs `body` for each slot of an object, `at` being its address. */
@@ -372,6 +409,14 @@ void pl__ephemerons_tell(struct pl__heap *heap, const void *key,
 /* After compaction. */
 void pl__ephemerons_rehash(struct pl__heap *heap);
 void pl__ephemerons_free(struct pl__heap *heap);
+
+/* ---- ids.c: what snapshots call objects; see ids.h ---- */
+
+void pl__ids_page_free(struct pl__heap *heap, struct pl__page *page);
+/* At the end of a scavenge; after compaction has emptied a page. */
+void pl__ids_scavenged(struct pl__heap *heap);
+void pl__ids_evacuated(struct pl__heap *heap, struct pl__page *page);
+void pl__ids_free(struct pl__heap *heap);
 
 /* ---- the collectors ---- */
 

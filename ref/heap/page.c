@@ -147,6 +147,7 @@ static void not_dirty(struct pl__heap *heap, struct pl__page *page) {
 }
 
 void pl__page_remove(struct pl__heap *heap, struct pl__page *page) {
+  pl__ids_page_free(heap, page);
   if (page->dirty) not_dirty(heap, page);
   unlink_page(page);
   heap->old_committed -= page->size;

@@ -434,6 +434,7 @@ void pl__scavenge(struct pl__heap *heap, bool promote_all) {
   end_runs(heap);
   pl__weak_settle(heap);
   pl__ephemerons_settle(heap);
+  pl__ids_scavenged(heap);
   struct pl__space *large = &heap->space[PL_SPACE_NEW_LARGE];
   while (large->pages != NULL)
     pl__page_remove(heap, large->pages);

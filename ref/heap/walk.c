@@ -79,21 +79,7 @@ static bool is_of_one_object(const struct region *region) {
 
 /* From `at` on, the next object of a region, or its end. */
 static uintptr_t find(const struct region *region, uintptr_t at) {
-  const struct pl__space *space = region->space;
-  while (at < region->end) {
-    if (space != NULL && at == space->top && space->limit != space->top) {
-      at = space->limit;
-      continue;
-    }
-    uint64_t header = *(pl__word *)at;
-    if (pl__type(header) != PL__FREE) return at;
-    at += pl__size(header);
-  }
-  return region->end;
-}
-
-static uintptr_t behind(uintptr_t at) {
-  return at + pl__size(*(pl__word *)at);
+  return pl__find_object(region->space, at, region->end);
 }
 
 static bool number(struct pl_walk *walk, struct region *region) {
@@ -107,7 +93,7 @@ static bool number(struct pl_walk *walk, struct region *region) {
   region->counts = ask(walk, (words / BLOCK + 1) * sizeof *region->counts);
   if (region->bits == NULL || region->counts == NULL) return false;
   for (uintptr_t at = find(region, region->start); at < region->end;
-       at = find(region, behind(at))) {
+       at = find(region, pl__behind(at))) {
     size_t bit = (at - region->base) / 8;
     region->bits[bit / 64] |= UINT64_C(1) << bit % 64;
     walk->count++;
@@ -176,7 +162,7 @@ void *pl_walk_next(struct pl_walk *walk) {
     const struct region *region = &walk->regions[walk->region];
     uintptr_t at = find(region, walk->at);
     if (at < region->end) {
-      walk->at = behind(at);
+      walk->at = pl__behind(at);
       return (void *)(at + 8);
     }
     if (++walk->region < walk->region_count)
