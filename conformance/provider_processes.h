@@ -127,6 +127,10 @@ struct pl_processes_table {
   void (*resume)(void *channel);
   void (*channel_ref)(void *channel);
   void (*channel_unref)(void *channel);
+
+  /* Ends a channel for good, connected or not: once the loop has nothing left
+   * to do, its storage is the caller's. Closing twice is -EINVAL. */
+  int (*channel_close)(void *channel);
 };
 
 #endif

@@ -258,6 +258,10 @@ static int ref_send(void *storage, const char *json, size_t length,
 static int ref_disconnect(void *storage) {
   return pl_channel_disconnect(&((struct ref_channel *)storage)->channel);
 }
+
+static int ref_channel_close(void *storage) {
+  return pl_channel_close(&((struct ref_channel *)storage)->channel, NULL);
+}
 static int ref_connected(const void *storage) {
   return pl_channel_is_connected(
       &((const struct ref_channel *)storage)->channel);
@@ -289,6 +293,7 @@ const struct pl_processes_table ref_processes_table = {
     .channel_open = ref_channel_open,
     .channel_open_parent = ref_channel_open_parent,
     .send = ref_send,
+    .channel_close = ref_channel_close,
     .disconnect = ref_disconnect,
     .connected = ref_connected,
     .pause = ref_pause,
