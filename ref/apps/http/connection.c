@@ -38,6 +38,10 @@ static size_t next_text(struct connection *connection) {
 static int on_begin(http_parser *parser) {
   struct connection *connection = parser->data;
   connection->begun = true;
+  if (connection->server->closing)
+    return pl_timeout_start(&connection->patience, HTTP_PATIENCE_MS, 0)
+               ? refuse(connection, 503)
+               : 0;
   return 0;
 }
 
@@ -71,7 +75,7 @@ static int on_value(http_parser *parser, const char *at, size_t length) {
 
 static int on_body(http_parser *parser, const char *at, size_t length) {
   struct connection *connection = parser->data;
-  if (connection->body.length + length > HTTP_BODY_MOST)
+  if (connection->body.length + length > connection->server->body_most)
     return refuse(connection, 413);
   return bytes_add(&connection->body, at, length) ? 0 : refuse(connection, 503);
 }
@@ -81,7 +85,7 @@ static int on_headers(http_parser *parser) {
   /* To this callback 1 means a request without a body. */
   if (parser->http_major != 1) return -refuse(connection, 505);
   if (parser->flags & F_CONTENTLENGTH &&
-      parser->content_length > HTTP_BODY_MOST)
+      parser->content_length > connection->server->body_most)
     return -refuse(connection, 413);
   /* Who asked first is told to go on; a body of this size is welcome. */
   static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -183,6 +187,7 @@ static void written(void *arg, int status) {
     connection_close(connection);
     return;
   }
+  connection->served = true;
   if (!connection->keep || connection->server->closing) {
     linger(connection);
     return;
@@ -302,6 +307,15 @@ static void on_closed(void *arg, int status) {
   close(connection->fd);
   connection->closed = true;
   if (!connection->gone) server_forget(connection);
+}
+
+void connection_retire(struct connection *connection) {
+  char byte;
+  if (connection->state != CONNECTION_READING || connection->begun) return;
+  if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return;
+  if (connection->served ||
+      pl_timeout_start(&connection->patience, HTTP_FIRST_MS, 0))
+    connection_close(connection);
 }
 
 void connection_close(struct connection *connection) {

@@ -33,6 +33,7 @@ struct connection {
   size_t names[HTTP_HEADERS_MOST], values[HTTP_HEADERS_MOST];
   bool in_value; /* the last piece was of a value */
   bool begun;    /* a request has begun */
+  bool served;   /* one has been answered */
   bool whole;    /* the parser has a whole request */
   bool keep;     /* the connection outlives the answer */
   bool ended;    /* the client sends no more */
@@ -45,6 +46,9 @@ struct connection {
 int connection_open(struct connection *connection);
 /* Ends at once, or as soon as the handler has answered. */
 void connection_close(struct connection *connection);
+/* The server is about to end: closes it unless a request is under way, or may
+ * be, from one that has not asked yet. */
+void connection_retire(struct connection *connection);
 /* Out of the list and freed. In server.c. */
 void server_forget(struct connection *connection);
 

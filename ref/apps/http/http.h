@@ -20,10 +20,11 @@
 enum {
   HTTP_HEADERS_MOST = 128,      /* then 431 */
   HTTP_TEXT_MOST = 64 << 10,    /* URL and headers, bytes; then 431 */
-  HTTP_BODY_MOST = 1 << 20,     /* then 413 */
+  HTTP_BODY_MOST = 1 << 20,     /* then 413; unless body_most says else */
   HTTP_AHEAD_MOST = 256 << 10,  /* sent before the answer; then closed */
   HTTP_PATIENCE_MS = 60 * 1000, /* for a whole request, and between two */
   HTTP_LINGER_MS = 2 * 1000,    /* for the client's end, after ours */
+  HTTP_FIRST_MS = 500,          /* for a first request, at the end */
   HTTP_GRACE_MS = 10 * 1000     /* for answers under way, at the end */
 };
 
@@ -48,6 +49,7 @@ struct http_server {
   struct pl_loop *loop;
   http_handler *handler;
   void *arg;
+  size_t body_most;        /* may be set before the first connection */
   struct pl_poll listener; /* when it listens itself */
   int fd, spare;
   struct connection *first;
@@ -71,7 +73,8 @@ int http_server_listen(struct http_server *server, int fd);
 int http_server_take(struct http_server *server, int fd);
 
 /* Takes no more connections, lets answers under way be written, closes what
- * is idle at once and everything after HTTP_GRACE_MS; then calls `closed`. */
+ * is idle at once (who has just come has HTTP_FIRST_MS to ask) and everything
+ * after HTTP_GRACE_MS; then calls `closed`. */
 void http_server_close(struct http_server *server, void (*closed)(void *arg));
 
 /* Answers; `body` is copied. HEAD gets the head alone. */

@@ -114,8 +114,12 @@ static void on_grace(void *arg, int status) {
 
 void http_server_init(struct http_server *server, struct pl_loop *loop,
                       http_handler *handler, void *arg) {
-  *server = (struct http_server){
-      .loop = loop, .handler = handler, .arg = arg, .fd = -1, .spare = -1};
+  *server = (struct http_server){.loop = loop,
+                                 .handler = handler,
+                                 .arg = arg,
+                                 .body_most = HTTP_BODY_MOST,
+                                 .fd = -1,
+                                 .spare = -1};
   pl_timer_init(loop, &server->grace, on_grace, server);
 }
 
@@ -140,7 +144,7 @@ void http_server_close(struct http_server *server, void (*closed)(void *arg)) {
   struct connection *next;
   for (struct connection *c = server->first; c; c = next) {
     next = c->next;
-    if (c->state == CONNECTION_READING && !c->begun) connection_close(c);
+    connection_retire(c);
   }
   pl_timer_start(&server->grace, server->first ? HTTP_GRACE_MS : 0, 0);
 }
