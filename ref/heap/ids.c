@@ -24,9 +24,9 @@
 enum { SCRATCH = 4096 };
 
 struct pl__page_ids {
-  uint64_t first; /* the id of its first object */
-  size_t size;    /* of all of it */
-  uint64_t *bits; /* within it; NULL: a large object's page */
+  uint64_t first;        /* the id of its first object */
+  size_t size;           /* of all of it */
+  uint64_t *bits;        /* within it; NULL: a large object's page */
   unsigned char *packed; /* behind them */
 };
 
@@ -45,8 +45,10 @@ static inline bool is_known(const void *object) {
 
 static void set_known(void *object, bool known) {
   pl__word *header = (pl__word *)object - 1;
-  if (known) *header |= PL__HEAP_KNOWN;
-  else *header &= ~(uint64_t)PL__HEAP_KNOWN;
+  if (known)
+    *header |= PL__HEAP_KNOWN;
+  else
+    *header &= ~(uint64_t)PL__HEAP_KNOWN;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -210,8 +212,8 @@ static bool pack_id(struct packer *packer, uint64_t id) {
     uint64_t step = (id - packer->last) / 2;
     if (id < packer->last) step = 0 - (packer->last - id) / 2;
     uint64_t sign = 0 - (step >> 63);
-    packer->length += pack(packer->scratch + packer->length,
-                           (step << 1 ^ sign) << 1 | 1);
+    packer->length +=
+        pack(packer->scratch + packer->length, (step << 1 ^ sign) << 1 | 1);
   }
   packer->last = id;
   return true;
@@ -230,8 +232,8 @@ static uint64_t id_or_new(struct pl__heap *heap, struct pl__id_reader *reader,
 }
 
 #define EACH_OBJECT(page, at)                                                  \
-  for (uintptr_t at = pl__find_object((page)->space, (page)->start,            \
-                                      (page)->end);                            \
+  for (uintptr_t at =                                                          \
+           pl__find_object((page)->space, (page)->start, (page)->end);         \
        at < (page)->end;                                                       \
        at = pl__find_object((page)->space, pl__behind(at), (page)->end))
 

@@ -56,9 +56,9 @@ static void add_time(struct text *text, uint64_t seconds) {
 static void add_size(struct text *text, double bytes) {
   const double kib = 1024, mib = 1024 * 1024;
   if (bytes > mib)
-    ADD(text, "%.6g mb", nearest(bytes / (mib / 100)) / 100);
+    ADD(text, "%.12g mb", nearest(bytes / (mib / 100)) / 100);
   else if (bytes > kib)
-    ADD(text, "%.6g kb", nearest(bytes / (kib / 100)) / 100);
+    ADD(text, "%.12g kb", nearest(bytes / (kib / 100)) / 100);
   else
     ADD(text, "%.0f bytes", bytes);
 }
@@ -73,9 +73,12 @@ static void add_rate(struct text *text, const struct pl_leaks *leaks) {
     return;
   }
   double rate = growth / ((double)leaks->leak_seconds / 3600.0);
-  if (!exact && !(rate <= INT_MAX)) ADD(text, "%d bytes", INT_MIN);
-  else if (exact) add_size(text, rate);
-  else add_size(text, (double)(int64_t)rate);
+  if (!exact && !(rate <= INT_MAX))
+    ADD(text, "%d bytes", INT_MIN);
+  else if (exact)
+    add_size(text, rate);
+  else
+    add_size(text, (double)(int64_t)rate);
   ADD(text, "/hr");
 }
 
@@ -125,8 +128,7 @@ static void estimate(struct pl_leaks *leaks, uint64_t used) {
   }
   uint64_t ancient =
       leaks->full < PL_LEAKS_ANCIENT ? leaks->full : PL_LEAKS_ANCIENT;
-  leaks->estimated_base =
-      decayed(leaks->estimated_base, used, PL_LEAKS_RECENT);
+  leaks->estimated_base = decayed(leaks->estimated_base, used, PL_LEAKS_RECENT);
   leaks->ancient_base = decayed(leaks->ancient_base, used, ancient);
 }
 

@@ -142,7 +142,7 @@ static void free_holders(struct writer *w) {
 static void edge(struct writer *w, unsigned type, uint64_t name,
                  uint64_t node) {
   pl__prose_row(&w->text, (const uint64_t[]){type, name, node * NODE_FIELDS},
-               3);
+                3);
 }
 
 static void count_root(void *arg, enum pl_root_kind kind, const void *object) {
@@ -157,7 +157,8 @@ static void write_root(void *arg, enum pl_root_kind kind, const void *object) {
   uint64_t node = FIRST + pl_walk_number(w->walk, object);
   if (kind == PL_ROOT_WEAK)
     edge(w, EDGE_WEAK, pl__label_fixed(PL__LABEL_WEAK), node);
-  else edge(w, EDGE_ELEMENT, w->index++, node);
+  else
+    edge(w, EDGE_ELEMENT, w->index++, node);
 }
 
 static void count_edge(void *arg, const struct pl_edge *at) {
@@ -226,8 +227,8 @@ static void write_edges(struct writer *w) {
 static void node(struct writer *w, unsigned type, uint64_t name, uint64_t id,
                  uint64_t size, uint64_t edges) {
   pl__prose_row(&w->text,
-               (const uint64_t[NODE_FIELDS]){type, name, id, size, edges},
-               NODE_FIELDS);
+                (const uint64_t[NODE_FIELDS]){type, name, id, size, edges},
+                NODE_FIELDS);
 }
 
 static void write_natives(struct writer *w) {
@@ -298,8 +299,9 @@ static int write_all(struct writer *w) {
   pl__prose_add(&w->text, "],\n\"edges\":[");
   pl__prose_begin_rows(&w->text);
   write_edges(w);
-  pl__prose_add(&w->text, "],\n\"trace_function_infos\":[],\n\"trace_tree\":[],"
-                         "\n\"samples\":[],\n\"locations\":[],\n\"strings\":[");
+  pl__prose_add(&w->text,
+                "],\n\"trace_function_infos\":[],\n\"trace_tree\":[],"
+                "\n\"samples\":[],\n\"locations\":[],\n\"strings\":[");
   pl__labels_write(&w->names, &w->text);
   pl__prose_add(&w->text, "]}\n");
   return pl__prose_end(&w->text);

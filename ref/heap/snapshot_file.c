@@ -51,7 +51,9 @@ int pl_snapshot_save(struct pl_heap *heap, const char *path,
   int closed = close_file(fd);
   if (error == 0) error = closed;
   if (error == 0 && rename(name, path) != 0) error = -errno;
-  if (error != 0) unlink(name);
-  else if (facts != NULL) *facts = written;
+  if (error != 0)
+    unlink(name);
+  else if (facts != NULL)
+    *facts = written;
   return error;
 }

@@ -10,7 +10,7 @@
 enum { PIECE = 65536, LONGEST = 192 };
 
 bool pl__prose_start(struct pl__prose *text, struct pl__heap *heap,
-                    pl_snapshot_fn *write, void *self) {
+                     pl_snapshot_fn *write, void *self) {
   *text = (struct pl__prose){.heap = heap, .write = write, .self = self};
   text->bytes = pl__heap_resize(heap, NULL, 0, PIECE);
   return text->bytes != NULL;
@@ -69,7 +69,7 @@ void pl__prose_begin_rows(struct pl__prose *text) {
 }
 
 void pl__prose_row(struct pl__prose *text, const uint64_t *numbers,
-                  size_t count) {
+                   size_t count) {
   char *start = room(text), *at = start;
   if (!text->first) *at++ = ',';
   text->first = false;
@@ -184,16 +184,16 @@ static size_t most_names(const struct pl__heap *heap, size_t kinds) {
 }
 
 bool pl__labels_start(struct pl__labels *names, struct pl__heap *heap,
-                     const char *const *kinds, size_t kind_count) {
+                      const char *const *kinds, size_t kind_count) {
   *names = (struct pl__labels){.type_count = heap->type_count, .capacity = 64};
   while (names->capacity < 2 * most_names(heap, kind_count))
     names->capacity *= 2;
   size_t table = names->capacity * sizeof *names->table;
-  names->texts = pl__heap_resize(
-      heap, NULL, 0, names->capacity / 2 * sizeof *names->texts);
+  names->texts = pl__heap_resize(heap, NULL, 0,
+                                 names->capacity / 2 * sizeof *names->texts);
   names->table = pl__heap_resize(heap, NULL, 0, table);
-  names->types = pl__heap_resize(heap, NULL, 0,
-                                 names->type_count * sizeof *names->types);
+  names->types =
+      pl__heap_resize(heap, NULL, 0, names->type_count * sizeof *names->types);
   if (names->texts == NULL || names->table == NULL || names->types == NULL)
     return false;
   memset(names->table, 0, table);

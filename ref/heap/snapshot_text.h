@@ -26,7 +26,7 @@ struct pl__prose {
 
 /* Whether there was memory. Free with pl__prose_free(), in any case. */
 bool pl__prose_start(struct pl__prose *text, struct pl__heap *heap,
-                    pl_snapshot_fn *write, void *self);
+                     pl_snapshot_fn *write, void *self);
 void pl__prose_free(struct pl__prose *text);
 void pl__prose_add(struct pl__prose *text, const char *chars);
 void pl__prose_number(struct pl__prose *text, uint64_t number);
@@ -34,7 +34,7 @@ void pl__prose_number(struct pl__prose *text, uint64_t number);
  * has a comma on a new line. */
 void pl__prose_begin_rows(struct pl__prose *text);
 void pl__prose_row(struct pl__prose *text, const uint64_t *numbers,
-                  size_t count);
+                   size_t count);
 /* A JSON string; what is not ASCII is escaped, what is not UTF-8 replaced. */
 void pl__prose_string(struct pl__prose *text, const char *chars);
 /* Writes what is left; 0 or the first error. */
@@ -64,11 +64,11 @@ struct pl__labels {
 };
 
 bool pl__labels_start(struct pl__labels *names, struct pl__heap *heap,
-                     const char *const *kinds, size_t kind_count);
+                      const char *const *kinds, size_t kind_count);
 void pl__labels_free(struct pl__labels *names, struct pl__heap *heap);
 void pl__labels_write(const struct pl__labels *names, struct pl__prose *text);
 static inline uint64_t pl__label_of_type(const struct pl__labels *names,
-                                        uint32_t type) {
+                                         uint32_t type) {
   return names->types[type];
 }
 uint64_t pl__label_of_slot(const struct pl__labels *names, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leaks.h: statistics of full collections, and the event that says "this leaks".
+ * leaks.h: statistics of full collections, and the event that says "this
+ * leaks".
  *
  *   struct pl_leaks leaks;
  *   pl_leaks_init(&leaks, PL_LEAKS_EXACT);
@@ -64,9 +65,9 @@ struct pl_leaks {
   uint64_t grown_since_s;  /* when the first of these was, seconds */
   uint64_t grown_from;     /* bytes after it */
   /* Of the last leak event, after growth has begun anew. */
-  uint64_t leaks;        /* how many so far */
-  uint64_t leak_bytes;   /* from the first to the fifth */
-  uint64_t leak_seconds; /* and the time between them */
+  uint64_t leaks;               /* how many so far */
+  uint64_t leak_bytes;          /* from the first to the fifth */
+  uint64_t leak_seconds;        /* and the time between them */
   char reason[PL_LEAKS_REASON]; /* "heap growth over 5 consecutive GCs (1m 30s)
                                    - 1.5 mb/hr"; "" before */
 };

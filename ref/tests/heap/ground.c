@@ -15,6 +15,11 @@ static int refuses(struct ground *ground) {
                             : call == ground->refuse_at;
 }
 
+static void gave(struct ground *ground, size_t size) {
+  ground->live += size;
+  if (ground->live > ground->peak) ground->peak = ground->live;
+}
+
 /* The size of a block stands in front of it. */
 static void *resize(void *self, void *block, size_t size) {
   struct ground *ground = self;
@@ -28,7 +33,7 @@ static void *resize(void *self, void *block, size_t size) {
   head = realloc(head, size + 2 * sizeof *head);
   assert_non_null(head);
   *head = size;
-  ground->live += size;
+  gave(ground, size);
   return head + 2;
 }
 
@@ -40,7 +45,7 @@ static void *map(void *self, size_t size, size_t alignment, bool executable) {
   void *block = aligned_alloc(alignment, whole);
   if (block == NULL) return NULL;
   memset(block, 0, whole);
-  ground->live += size;
+  gave(ground, size);
   return block;
 }
 

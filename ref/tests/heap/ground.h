@@ -34,6 +34,7 @@ struct ground {
   struct pl_heap_config config;
   uint32_t pair, data, array, map, code;
   size_t live;     /* bytes given by the memory interface */
+  size_t peak;     /* the most there were; may be set back */
   long calls;      /* of resize() and map() that ask for memory */
   long refuse_at;  /* this call and, with refuse_all, those after; -1: none */
   int refuse_all;
