@@ -8,11 +8,15 @@
 #include "areas.h"
 
 #include "loop/fixture.h"
+#include "memory/memory.h"
+#include "messages/messages.h"
 #include "modules/modules.h"
 
 static const struct bench *const *const areas[] = {
     loop_benchmarks,
     modules_benchmarks,
+    memory_benchmarks,
+    messages_benchmarks,
 };
 
 const struct bench *bench_at(size_t index) {

@@ -63,6 +63,9 @@ struct bench {
   const char *parameter; /* its name, "n", or NULL without one */
   const int64_t *values; /* registered once for each of them */
   size_t value_count;
+  /* Writes what a value is called, as snprintf() does, where that is not
+   * parameter:value: "survivors:50%/semi:16M". */
+  int (*describe)(int64_t value, char *text, size_t size);
 
   /* How many operations a batch is; times are per operation. */
   uint64_t (*operations)(int64_t value);
@@ -106,6 +109,9 @@ struct bench_plan {
 int bench_initialize(int *argc, char **argv, bool planned);
 /* Adds a line to the context that results carry. Keys are unique. */
 void bench_context(const char *key, const char *value);
+/* For `describe`: "NAME:48", "NAME:256K", "NAME:16M". */
+int bench_describe_bytes(const char *name, int64_t bytes, char *text,
+                         size_t size);
 /* Writes the name of `bench` for its value number `index`,
  * name/parameter:value, and returns its length, as snprintf() does. */
 int bench_name(const struct bench *bench, size_t index, char *name,

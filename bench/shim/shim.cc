@@ -249,9 +249,26 @@ size_t bench_value_count(const struct bench *bench) {
   return bench->parameter ? bench->value_count : 1;
 }
 
+int bench_describe_bytes(const char *name, int64_t bytes, char *text,
+                         size_t size) {
+  const char *units[] = {"", "K", "M", "G"};
+  int unit = 0;
+  while (unit < 3 && bytes != 0 && bytes % 1024 == 0) {
+    bytes /= 1024;
+    unit++;
+  }
+  return std::snprintf(text, size, "%s:%lld%s", name,
+                       static_cast<long long>(bytes), units[unit]);
+}
+
 int bench_name(const struct bench *bench, size_t index, char *name,
                size_t size) {
   if (!bench->parameter) return std::snprintf(name, size, "%s", bench->name);
+  if (bench->describe) {
+    char value[96];
+    bench->describe(bench->values[index], value, sizeof value);
+    return std::snprintf(name, size, "%s/%s", bench->name, value);
+  }
   return std::snprintf(name, size, "%s/%s:%lld", bench->name, bench->parameter,
                        static_cast<long long>(bench->values[index]));
 }

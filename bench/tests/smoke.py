@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs plumb-bench briefly: every check passes, the JSON is as promised.
 
-No time is asserted. Usage: smoke.py PLUMB-BENCH WRONG.so EMPTY.so
-URING.so PROVIDER...
+No time is asserted. Usage: smoke.py PLUMB-BENCH WRONG.so
+WRONG_HEAP.so EMPTY.so URING.so PROVIDER...
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from typing import Any
 
 BENCH: str
 WRONG: str
+WRONG_HEAP: str
 EMPTY: str
 URING: str  # the reference over io_uring, which may not be allowed
 PROVIDERS: list[str]
 
 
 # What takes too long for a test: 10^5 timers and more, 10^4 descriptors,
-# thousands of files.
+# thousands of files, megabytes that live.
 SMALL = (
-    "--benchmark_filter=-(n:(1000000|100000|10000)/|packages:(100|1000)/)"
+    "--benchmark_filter=-(n:(1000000|100000|10000)/|packages:(100|1000)/"
+    "|(semi|live):[1-9][0-9]M/|live:[48]M/)"
 )
 
 
@@ -76,6 +78,12 @@ class Smoke(unittest.TestCase):
             self.assertIn(f"provider_{implementation}", document["context"])
             self.assertIn("loop/timers/fire/n:1000", paths)
             self.assertGreaterEqual(len(paths), 35)
+        # libuv has no memory of its own and no channels.
+        for path in ("heap/scavenge/survivors:50%/semi:1M", "heap/alloc/bytes:4K",
+                     "heap/major/incremental/live:1M", "buffers/concat/parts:2",
+                     "heap/snapshot/objects:1000", "ipc/messages/bytes:64K"):
+            self.assertIn(path, seen["ref"])
+            self.assertNotIn(path, seen["libuv"])
 
     def test_every_check_passes_over_io_uring(self) -> None:
         done = run([URING], "--benchmark_format=json", "--no-syscalls", SMALL)
@@ -119,6 +127,35 @@ class Smoke(unittest.TestCase):
                 "loop/async/coalesced/impl:wrong": "the sends did not coalesce into one call",
             },
         )
+
+    def test_a_heap_that_does_nothing_is_found_out(self) -> None:
+        """Every benchmark of memory, at its first size."""
+        done = run([WRONG_HEAP], "--benchmark_format=json", "--no-syscalls")
+        self.assertEqual(done.returncode, 1)
+        rows = results(done)["benchmarks"]
+        self.assertEqual(
+            {row["name"] for row in rows if not row.get("error_message")}, set())
+        told = {row["name"].split("/impl:")[0]: row["error_message"] for row in rows}
+        self.assertGreaterEqual(len({name.split(":")[0] for name in told}), 17)
+        self.assertEqual(told["heap/scavenge/survivors:50%/semi:1M"],
+                         "it was not one scavenge")
+        self.assertEqual(told["heap/trees/depth:8"], "a tree is not whole")
+
+    def test_pauses_are_told_on_both_clocks(self) -> None:
+        name = "heap/mutator/live:4M/impl:ref"
+        runs = [planned(PROVIDERS[:2], [f"{name} 2 3"])[1][1] for _ in range(2)]
+        for line in runs:
+            self.assertIsNone(line["error"])
+            wall, logical = line["pauses"]
+            self.assertEqual([wall["clock"], logical["clock"]], ["wall", "logical"])
+            for clock in (wall, logical):
+                ends = [begin + length for begin, length in clock["list"]]
+                self.assertGreater(len(ends), 20)
+                self.assertEqual(ends, sorted(ends))
+                self.assertLessEqual(ends[-1], clock["span"])
+        # The logical clock is the same in every process.
+        self.assertEqual(runs[0]["pauses"][1], runs[1]["pauses"][1])
+        self.assertEqual(runs[0]["counters"]["work"], runs[1]["counters"]["work"])
 
     def test_timers_fire_in_the_order_of_their_starts(self) -> None:
         done = run(
@@ -213,5 +250,5 @@ class Smoke(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    BENCH, WRONG, EMPTY, URING, *PROVIDERS = sys.argv[1:]
+    BENCH, WRONG, WRONG_HEAP, EMPTY, URING, *PROVIDERS = sys.argv[1:]
     unittest.main(argv=sys.argv[:1])
