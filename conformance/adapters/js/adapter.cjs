@@ -909,6 +909,12 @@ function benchFault({params, min_time_ms: minimum}, {param, range}) {
     ? null : `min_time_ms: must be ${time}`;
 }
 
+// Whether a workload can be done for what the command asks.
+function fitting({params}, {param, fits, preset}) {
+  return fits === undefined ||
+    fits(params && hasOwn(params, param) ? params[param] : preset);
+}
+
 // Runs a workload; what it gave is told when the loop is idle again.
 function measure(command, workload) {
   const {seq, params, min_time_ms: minimum = 500} = command;
@@ -1060,6 +1066,10 @@ const COMMANDS = {
       return false;
     }
     const fault = benchFault(command, WORKLOADS[workload]);
+    if (fault === null && !fitting(command, WORKLOADS[workload])) {
+      write({seq, unsupported: `workload \`${workload}\` of that size`});
+      return false;
+    }
     if (fault === null) return measure(command, WORKLOADS[workload]), true;
     write({seq, error: {message: fault, detail: null}});
     return false;

@@ -9,7 +9,8 @@
  *
  * A workload is {param, range, once}: once(n, stop) does n items and calls
  * stop(items), timing them with start() and stop(); end() takes away what it
- * keeps between two runs.
+ * keeps between two runs. fits(n): whether it can be done at all for n. pauses:
+ * what the collector stops is told, where the runtime tells it.
  */
 'use strict';
 
@@ -17,9 +18,13 @@ const fs = require('fs');
 const net = require('net');
 const os = require('os');
 const path = require('path');
+const {PerformanceObserver, performance} = require('perf_hooks');
+const allocating = require('./allocating.cjs');
+const messaging = require('./messaging.cjs');
 const resolving = require('./resolving.cjs');
 
 const SAMPLE_NS = 2e6; // a sample is so many runs that it takes about this long
+const STOPPED = 30; // samples of a workload whose pauses are told
 const QUEUED = 1000;
 const REQUESTS = 256;
 const HOPS = 200;
@@ -242,6 +247,8 @@ function pingPong(pairs, watch, done) {
 
 const WORKLOADS = {
   ...resolving,
+  ...allocating,
+  ...messaging,
   'loop/timers/arm': {...timers, once: armed(false, arm)},
   'loop/timers/arm-equal': {...timers, once: armed(true, arm)},
   'loop/timers/cancel': {...timers, once: armed(false, cancel)},
@@ -265,22 +272,67 @@ if (canRefresh()) {
   WORKLOADS['loop/timers/rearm-equal'] = {...timers, once: armed(true, rearm)};
 }
 
+/* ---- pauses -------------------------------------------------------------- */
+
+/* The stops of the collector from begin() to end(), nanoseconds. Node hands
+ * them over in a task of its own, some time later. */
+class Stops {
+  begin() {
+    this.list = [];
+    this.observer = null;
+    try {
+      this.observer = new PerformanceObserver((seen) => {
+        for (const {startTime, duration} of seen.getEntries())
+          this.list.push([startTime * 1e6, duration * 1e6]);
+      });
+      this.observer.observe({entryTypes: ['gc']});
+    } catch (error) {
+      this.observer = null; // This runtime tells nothing.
+    }
+    this.begun = performance.now() * 1e6;
+  }
+
+  // Calls tell(pauses), with those of the time since begin().
+  end(tell) {
+    const span = performance.now() * 1e6 - this.begun;
+    if (this.observer === null) {
+      tell([]);
+      return;
+    }
+    setTimeout(() => {
+      this.observer.disconnect();
+      const list = this.list
+        .map(([at, length]) => [at - this.begun, length])
+        .filter(([at, length]) => at >= 0 && at + length <= span)
+        .sort(([one], [other]) => one - other)
+        .map(([at, length]) => [Math.floor(at), Math.floor(length)]);
+      tell(list.length ? [{clock: 'wall', span: Math.round(span), list}] : []);
+    }, 20);
+  }
+}
+
 /* ---- sampling ----------------------------------------------------------- */
 
-/* Samples a workload until `minimum` milliseconds have passed: the first runs,
+/* Samples a workload until `minimum` milliseconds have passed (five times as many
+ * for pauses, which come when they come): the first runs,
  * in which the code is compiled, say how many runs a sample is, and are not
  * told. tell(answer) gets what the command is answered with, but for `seq`;
  * it is called with nothing of the workload's left in the loop. */
 function sample(workload, n, minimum, tell) {
+  const stops = workload.pauses ? new Stops() : null;
   const finish = (answer) => {
     if (workload.end) workload.end();
-    tell(answer);
+    if (stops === null || answer.error) {
+      tell(answer);
+      return;
+    }
+    stops.end((pauses) => tell(pauses.length ? {...answer, pauses} : answer));
   };
   const watch = new Watch();
   const items = workload.items ? workload.items(n) : n;
   const answer = {samples_ns: [], samples_cpu_ns: [],
                   items_per_sample: items, counters: {}};
-  const begun = Date.now();
+  let begun = Date.now();
   let warm = 0; // runs that are not told
   let runs = 0; // of a sample; 0 while that is not known
   let sum = {real: 0, cpu: 0};
@@ -288,6 +340,10 @@ function sample(workload, n, minimum, tell) {
   const again = () => setImmediate(once);
   const warmed = (took) => {
     if (++warm < 3) return again();
+    if (stops !== null) {
+      stops.begin();
+      begun = Date.now();
+    }
     runs = Math.max(1, Math.round(SAMPLE_NS / Math.max(took.real, 1)));
     answer.items_per_sample = items * runs;
     return again();
@@ -299,7 +355,9 @@ function sample(workload, n, minimum, tell) {
     answer.samples_cpu_ns.push(sum.cpu);
     sum = {real: 0, cpu: 0};
     done = 0;
-    return Date.now() - begun < minimum ? again() : finish(answer);
+    const few = stops !== null && answer.samples_ns.length < STOPPED;
+    const short = Date.now() - begun < (few ? 5 * minimum : minimum);
+    return short ? again() : finish(answer);
   };
   const once = () => workload.once(n, watch, (took, right) => {
     if (right !== items)

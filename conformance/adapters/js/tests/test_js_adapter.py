@@ -133,6 +133,15 @@ WORKLOADS: list[tuple[str, dict[str, int], int]] = [
     ("loop/stream/ping-pong", {"pairs": 2}, 400),
     *((f"modules/resolve/{what}", {"packages": 3}, 3) for what in (
         "warm", "exports", "deep", "miss")),
+    ("heap/alloc", {"bytes": 256}, 4096),
+    ("heap/trees", {"depth": 3}, 15),
+    ("heap/mutator", {"live": 48000}, 204600),
+    *((f"buffers/{what}", {"bytes": 100}, 1000) for what in (
+        "alloc", "alloc-unsafe", "from")),
+    ("buffers/slice", {}, 1000),
+    ("buffers/concat", {"parts": 3}, 1000),
+    ("ipc/messages", {"bytes": 65536}, 32),
+    ("ipc/ping-pong", {}, 200),
 ]
 
 
@@ -159,6 +168,44 @@ def test_a_timer_armed_again_is_a_workload_where_there_is_refresh(
                           "workload": "loop/timers/rearm",
                           "params": {"n": 50}, "min_time_ms": 1})
     assert answer.get("unsupported") or min(answer["samples_ns"]) > 0
+
+
+@pytest.mark.parametrize("workload, params, items", [
+    ("heap/major/full", {"live": 48000}, 1),
+    ("ipc/handles/acknowledged", {}, 100)])
+def test_what_not_every_runtime_can_do_is_a_workload_where_it_can(
+    adapter: Adapter, workload: str, params: dict[str, int], items: int
+) -> None:
+    """Who cannot be asked to collect, or passes no handles, says so."""
+    answer = adapter.ask({"cmd": "bench", "seq": 2, "workload": workload,
+                          "params": params, "min_time_ms": 5})
+    if "unsupported" in answer:
+        return
+    assert answer["items_per_sample"] % items == 0, answer
+    assert min(answer["samples_ns"]) > 0
+
+
+def test_an_object_that_no_runtime_has_is_unsupported(
+    adapter: Adapter
+) -> None:
+    """An object of 16 bytes is none of JavaScript's."""
+    answer = adapter.ask({"cmd": "bench", "seq": 3, "workload": "heap/alloc",
+                          "params": {"bytes": 16}, "min_time_ms": 1})
+    assert answer == {
+        "seq": 3, "unsupported": "workload `heap/alloc` of that size"}
+
+
+def test_pauses_lie_within_their_span(adapter: Adapter) -> None:
+    """Where a runtime tells them: in order, and of its own time."""
+    answer = adapter.ask({"cmd": "bench", "seq": 5,
+                          "workload": "heap/mutator",
+                          "params": {"live": 1 << 20}, "min_time_ms": 40})
+    for pauses in answer.get("pauses", ()):
+        assert pauses["clock"] == "wall"
+        begins = [begin for begin, _ in pauses["list"]]
+        assert begins and begins == sorted(begins) and begins[0] >= 0
+        assert all(begin + length <= pauses["span"]
+                   for begin, length in pauses["list"])
 
 
 def test_more_items_take_longer(adapter: Adapter) -> None:
