@@ -20,6 +20,7 @@ from typing import Any
 from plumbline.errors import MeasurementError
 from plumbline.measure._process import Crash, Record
 from plumbline.registry import Target
+from plumbline.stats import Pauses
 
 __all__ = ["bench_adapter"]
 
@@ -97,15 +98,18 @@ class _Session:
             self._process.stdout.close()
 
 
+_UNITS = {"": 1, "%": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
 def workload_of(name: str) -> tuple[str, dict[str, int]]:
     """`loop/timers/arm/n:1000` is the workload `loop/timers/arm` with {"n":
-    1000}."""
+    1000}; `live:4M` is {"live": 4194304}."""
     path = name.split("/")
     params = {}
     for part in path:
-        found = re.fullmatch(r"([a-z-]+):(-?\d+)", part)
+        found = re.fullmatch(r"([a-z-]+):(-?\d+)([%KMG]?)", part)
         if found:
-            params[found[1]] = int(found[2])
+            params[found[1]] = int(found[2]) * _UNITS[found[3]]
     return "/".join(p for p in path if ":" not in p), params
 
 
@@ -135,6 +139,20 @@ def _numbers(answer: Mapping[str, Any], key: str) -> list[float]:
     return [float(v) for v in values]
 
 
+def _pauses(answer: Mapping[str, Any]) -> tuple[Pauses, ...]:
+    """What stopped it."""
+    found = []
+    for one in answer.get("pauses", ()):
+        span = int(one["span"])
+        listed = tuple((int(begin), int(length))
+                       for begin, length in one["list"])
+        if any(begin < 0 or length < 0 or begin + length > span
+               for begin, length in listed):
+            raise _Gone("tells pauses of another time than its own")
+        found.append(Pauses(str(one["clock"]), span, listed))
+    return tuple(found)
+
+
 def _record(
     name: str, label: str, version: int, answer: Mapping[str, Any],
     elapsed: float,
@@ -157,7 +175,8 @@ def _record(
         operations=max(1, int(items)), batches=1,
         cpu=tuple(ns / items for ns in cpu),
         real=tuple(ns / items for ns in real),
-        counters=answer.get("counters", {}), pauses=(), involuntary=0,
+        counters=answer.get("counters", {}), pauses=_pauses(answer),
+        involuntary=0,
         elapsed=elapsed, error=error,
     )
 

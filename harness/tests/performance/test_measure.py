@@ -297,6 +297,9 @@ for line in sys.stdin:
     elif w == "fails": a = {"error": {"message": "lost one"}}
     elif w == "backwards": a = {"samples_ns": [-1], "items_per_sample": 1}
     elif w == "empty": a = {"samples_ns": [], "items_per_sample": 1}
+    elif w == "stops": a = {"samples_ns": [9], "items_per_sample": 1,
+        "pauses": [{"clock": "wall", "span": m["params"]["n"],
+                    "list": [[1, 2], [5, 4]]}]}
     else: a = {"samples_ns": [2000, 1000 * m["params"].get("n", 1)],
                "samples_cpu_ns": [500, 400], "items_per_sample": 10}
     if w == "other": seq += 1
@@ -331,6 +334,21 @@ def test_an_adapter_s_faults_cost_one_benchmark_each(
     ]
 
 
+def test_an_adapter_s_pauses_are_of_its_own_time(tmp_path: Path) -> None:
+    """What lies beyond the span was not measured."""
+    path = tmp_path / "adapter.py"
+    path.write_text(ADAPTER)
+    target = Target("js", "", command=(sys.executable, str(path)))
+    records, crashes = bench_adapter(
+        target, "js", {"stops/n:9": 1, "stops/n:8": 1}, 10, _quiet())
+    record, = records
+    pauses, = record.pauses
+    assert (pauses.clock, pauses.span) == ("wall", 9)
+    assert pauses.list == ((1, 2), (5, 4))
+    assert [(c.name, c.how) for c in crashes] == [
+        ("stops/n:8", "tells pauses of another time than its own")]
+
+
 def test_an_adapter_that_does_not_start_is_no_measurement(
     tmp_path: Path
 ) -> None:
@@ -345,3 +363,5 @@ def test_a_name_is_a_workload_and_its_parameters() -> None:
     assert workload_of("loop/timers/arm/n:1000") == (
         "loop/timers/arm", {"n": 1000})
     assert workload_of("loop/queues/tick") == ("loop/queues/tick", {})
+    assert workload_of("heap/scavenge/survivors:50%/semi:16M") == (
+        "heap/scavenge", {"survivors": 50, "semi": 16 << 20})

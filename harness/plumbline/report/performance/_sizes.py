@@ -20,7 +20,8 @@ from plumbline.stats import median
 
 __all__ = ["throughputs"]
 
-_SIZE = re.compile(r"/([a-z-]+):(\d+)(?=/|$)")
+_SIZE = re.compile(r"/([a-z-]+):(\d+)([%KMG]?)(?=/|$)")
+_UNITS = {"": 1, "%": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 # family: implementation: [(size, operations a second)]
 Families = dict[tuple[str, str], dict[str, list[tuple[int, float]]]]
 
@@ -35,8 +36,9 @@ def _families(documents: Sequence[Document]) -> Families:
             family = (_SIZE.sub("", series.name, count=1), size[1])
             points = found.setdefault(family, {}).setdefault(
                 series.implementation, [])
-            points[:] = [p for p in points if p[0] != int(size[2])]
-            points.append((int(size[2]), 1e9 / median(series.cpu)))
+            at = int(size[2]) * _UNITS[size[3]]
+            points[:] = [p for p in points if p[0] != at]
+            points.append((at, 1e9 / median(series.cpu)))
     return found
 
 
