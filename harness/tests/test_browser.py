@@ -315,6 +315,35 @@ def test_a_phone_has_no_sideways_page(browser: Any) -> None:
         browser.set_window_size(1280, 1000)
 
 
+def test_what_a_cell_belongs_to_stays_in_view(
+    browser: Any, large: str
+) -> None:
+    """Column heads below the filters; on a phone, the names of the cases."""
+    browser.get("about:blank")
+    browser.get(large)
+    browser.execute_script("scrollTo(0, 20000)")
+    _settled(browser)
+    bar, head = browser.execute_script(
+        "return [document.getElementById('filters'),"
+        " document.querySelector('#cases thead th')]"
+        ".map(e => e.getBoundingClientRect().bottom)")
+    assert 0 < bar < head < bar + 90
+    browser.set_window_size(500, 900)
+    try:
+        browser.execute_script("scrollTo(0, 0)")
+        _settled(browser)
+        left = browser.execute_script(
+            "const box = document.querySelector('#matrix .scroll');"
+            "box.scrollLeft = 150;"
+            "return [box.scrollLeft, ...['.case th', '.rule .id'].map(s =>"
+            " document.querySelector('#cases ' + s).getBoundingClientRect()"
+            ".left - box.getBoundingClientRect().left)]")
+        assert left[0] > 100
+        assert all(0 <= edge < 20 for edge in left[1:])
+    finally:
+        browser.set_window_size(1280, 1000)
+
+
 def test_dark_and_light(browser: Any) -> None:
     """One button, and the page changes."""
     def paper() -> str:

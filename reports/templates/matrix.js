@@ -4,7 +4,8 @@
 // as much as a screenful; every row of a kind is as high as the next.
 'use strict';
 window.plumb.matrix = (() => {
-  const {$, data, element, labels, name, said, styles, symbol} = window.plumb;
+  const {$, data, element, labels, marked, name, said, styles,
+    symbol} = window.plumb;
   const OVERSCAN = 15; // rows above and below the view
   const body = element('tbody');
   const above = element('tr.space', {'aria-hidden': 'true'},
@@ -49,7 +50,7 @@ window.plumb.matrix = (() => {
         title: rule.title},
       element('a.id', {href: '#'}, id),
       rule.level && element(`span.badge.l-${rule.level}`, null, rule.level),
-      element('span.title', null, rule.title)));
+      element('span.title', null, marked(rule.title))));
   }
 
   function rowOf(item) {
@@ -68,7 +69,18 @@ window.plumb.matrix = (() => {
     return [of('--case-row'), of('--rule-row')];
   }
 
+  // Column heads stay in view below the filters where the table needs no
+  // scrolling of its own.
+  function hold() {
+    const box = $('cases').parentNode;
+    box.classList.toggle('fits', $('cases').scrollWidth <= box.clientWidth);
+    const sticky = getComputedStyle($('filters')).position === 'sticky';
+    box.style.setProperty('--bar',
+      `${sticky ? $('filters').offsetHeight : 0}px`);
+  }
+
   function measure() {
+    hold();
     const [caseHeight, ruleHeight] = heights();
     offsets = new Array(items.length + 1);
     offsets[0] = 0;
@@ -150,8 +162,10 @@ window.plumb.matrix = (() => {
     const top = body.getBoundingClientRect().top + offsets[one.item.index];
     const bottom = top + offsets[one.item.index + 1] -
       offsets[one.item.index];
-    const bar = $('filters').getBoundingClientRect();
-    const start = Math.max(0, bar.bottom < innerHeight / 2 ? bar.bottom : 0);
+    const start = Math.max(0, ...[$('filters'), $('cases').tHead]
+      .map((bar) => bar.rows ? bar.rows[0].cells[0] : bar)
+      .map((bar) => bar.getBoundingClientRect().bottom)
+      .filter((bottom) => bottom < innerHeight / 2));
     if (top < start) scrollBy(0, top - start - 8);
     else if (bottom > innerHeight) scrollBy(0, bottom - innerHeight + 8);
     render();

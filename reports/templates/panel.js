@@ -3,8 +3,8 @@
 // Each function gives the panel's contents; report.js puts them there.
 'use strict';
 window.plumb.panel = (() => {
-  const {block, copier, data, element, labels, marked, name, said, styles,
-    symbol, tabs, trace} = window.plumb;
+  const {block, copier, data, element, kind, labels, marked, name, said,
+    styles, symbol, tabs, trace} = window.plumb;
 
   function command(title, text) {
     return [element('h3', null, title),
@@ -70,8 +70,8 @@ window.plumb.panel = (() => {
     const rule = data.rules[id];
     return [
       rule.text && element('p.text', null, marked(rule.text)),
-      rule.source && element('p.small', null, `Source: ${rule.source}${
-        rule.since ? ` Since ${rule.since}.` : ''}`),
+      rule.source && element('p.small', null, marked(`Source: ${
+        rule.source}${rule.since ? ` Since ${rule.since}.` : ''}`)),
       rule.at && element('p.small', null, rule.at),
     ].filter(Boolean);
   }
@@ -93,7 +93,7 @@ window.plumb.panel = (() => {
         symbol(one.results[n])), label]);
     return [
       badges(one),
-      one.claim && element('p.text', null, one.claim),
+      one.claim && element('p.text', null, marked(one.claim)),
       one.disputed && element('p.why', null,
         `Disputed: ${one.disputed.reason} ${one.disputed.link || ''}`),
       element('h3', null, 'What happened'),
@@ -102,7 +102,8 @@ window.plumb.panel = (() => {
       told(one, at), ...described(one, tab, go.tab),
       element('h3', null, 'Rule ', element('button.link', {type: 'button',
         onclick: () => go.rule(one.rule)}, one.rule)),
-      element('p', null, element('b', null, data.rules[one.rule].title)),
+      element('p', null, element('b', null,
+        marked(data.rules[one.rule].title))),
       ...ruleText(one.rule),
       ...mutants('Mutants that this case kills', one.kills),
     ];
@@ -132,7 +133,7 @@ window.plumb.panel = (() => {
     return [
       element('div.badges', null, rule.level &&
         element(`span.badge.l-${rule.level}`, null, rule.level)),
-      element('p', null, element('b', null, rule.title)),
+      element('p', null, element('b', null, marked(rule.title))),
       ...ruleText(id),
       element('h3', null, `${cases.length} ${
         cases.length === 1 ? 'case' : 'cases'}`),
@@ -161,8 +162,7 @@ window.plumb.panel = (() => {
     const one = data.implementations[n];
     const areas = [...new Set(data.cases.map((c) => c.area))].sort();
     const wrong = data.cases.filter((c) => c.results[n] && c.results[n].u);
-    const known = data.cases.filter((c) => c.results[n] && c.results[n].x &&
-      !c.results[n].u);
+    const known = data.cases.filter((c) => kind(c.results[n]) === 'known');
     const cases = (title, list, text) => (list.length ? [
       element('h3', null, `${list.length} ${title}`),
       element('ul.cases', null, list.map((c) => element('li', null,
@@ -181,7 +181,7 @@ window.plumb.panel = (() => {
         count(data.cases.filter((c) => c.area === area), n)))),
       ...cases('unexpected', wrong, (r) => `${r.v}${
         r.ex ? `: ${r.ex.text}` : ''}`),
-      ...cases('known', known, (r) => `${r.v}: ${r.why || ''}`),
+      ...cases(`known ${known.length === 1 ? 'failure' : 'failures'}`, known, (r) => `${r.v}: ${r.why || ''}`),
       element('h3', null, 'Traits'),
       element('p.mono', null, one.traits.join(', ') || 'none'),
       element('h3', null, 'Capabilities'),

@@ -45,6 +45,13 @@ def _address(**filters: str) -> str:
     return urlencode({key: value for key, value in filters.items() if value})
 
 
+def _marked(text: str) -> markupsafe.Markup:
+    """Text in which `this` becomes code, as dom.js does it."""
+    return markupsafe.Markup("").join(
+        markupsafe.Markup("<code>{}</code>").format(part) if n % 2 else
+        markupsafe.escape(part) for n, part in enumerate(text.split("`")))
+
+
 def _again(places: Places, results: Results, target: Target | None) -> str:
     """The command, up to the case's id, that runs a case again."""
     from plumbline.judge import reproduce
@@ -89,7 +96,7 @@ def _context(
         },
         "cases": len(data["cases"]),
         "rules": len(data["rules"]),
-        # Marked as safe here and nowhere else: embed() made it so.
+        # Marked as safe here and in _marked() alone: embed() made it so.
         "data": markupsafe.Markup(embed(data)),
     }
 
@@ -104,6 +111,7 @@ def environment(places: Places) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals["address"] = _address
+    made.filters["marked"] = _marked
     return made
 
 
