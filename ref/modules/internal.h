@@ -49,7 +49,7 @@ struct pl__dir {
   uint32_t probes; /* names that were asked for one by one */
   uint64_t size;   /* as its stamp tells; 0: not known */
   uint32_t count, capacity;
-  struct pl__slot *slots; /* of the memory, not of an arena */
+  struct pl__slot *slots; /* a table that is outgrown stays in the arena */
   bool complete;          /* a name that is not here does not exist */
   bool by_name;           /* cannot be listed */
   bool racy;              /* changed so shortly before the listing that a
@@ -81,6 +81,7 @@ struct pl__node {
     struct pl__dir *dir;   /* a directory's; NULL: not entered yet */
     struct pl__link *link; /* a link's; NULL: not followed yet */
     const char *path;      /* a file's; NULL: not written yet */
+    struct pl__node *next; /* while its directory is listed */
   } is;
 };
 
@@ -120,11 +121,13 @@ struct pl__package {
   struct pl_fs_stamp stamp;
 };
 
-/* -------------------------------------------------------------- resolver.c */
+/* ----------------------------------------------------------- place.c, ask.c */
 
 /* Texts of places are shared by their ancestors, so they have no NUL. */
 struct pl_place {
   struct pl_resolver *resolver;
+  struct pl__kept *answers; /* hash table, at most three quarters full */
+  uint32_t answer_count, answer_capacity;
   const char *text; /* normalised; "/" for the root */
   uint32_t length;
   uint32_t hash;
@@ -145,14 +148,13 @@ enum pl__asked {
 };
 
 struct pl__answer {
-  struct pl_place *place;
-  struct pl_resolution resolution;
+  struct pl_resolution *resolution; /* others may have the same */
   uint32_t length;
   uint8_t asked; /* enum pl__asked */
   char specifier[];
 };
 
-struct pl__kept { /* a slot of the table of answers */
+struct pl__kept { /* a slot of a place's table of answers */
   uint64_t hash;
   struct pl__answer *answer; /* NULL: empty */
 };
@@ -181,8 +183,6 @@ struct pl_resolver {
   struct pl__dir *dirs;
   struct pl_place **places; /* hash table */
   size_t place_count, place_capacity;
-  struct pl__kept *answers;
-  size_t answer_count, answer_capacity;
   struct pl_place *last_place; /* asked for by path */
   struct pl_resolver_stats stats;
   struct pl__text path;       /* scratch of tree.c */
@@ -198,6 +198,7 @@ struct pl__job {
   bool import;
   int error;                        /* PL_ENOMEM: give up */
   struct pl_resolution *resolution; /* what is being found out */
+  struct pl_resolution *kept;       /* the same, once it is kept; or NULL */
   pl_explain_fn *tell;
   void *tell_arg;
   const char *reason; /* why the last look failed, when told */
@@ -332,7 +333,10 @@ struct pl__node *pl__at(struct pl__job *job, struct pl__spot *spot,
 /* When a file is at the spot, with `ext` appended: it is the answer. */
 enum pl__found pl__try_file(struct pl__job *job, struct pl__spot *spot,
                             const char *ext);
-/* A spot for an absolute path, as near as is known. */
+/* The answer is this file. */
+enum pl__found pl__finish(struct pl__job *job, const struct pl__spot *spot,
+                          const char *ext, struct pl__node *node);
+/* A spot for an absolute path: known up to `near`, or what is above it. */
 struct pl__spot pl__spot(struct pl__job *job, const char *text, size_t length,
                          const struct pl_place *near);
 

@@ -12,6 +12,10 @@
  * Invariant: a package is kept whole or not at all; a broken one is kept as
  * broken.
  */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "internal.h"
 
 struct scan {
@@ -51,9 +55,43 @@ static bool is_structure(char byte) {
   return is(byte, M);
 }
 
-/* The first byte from `at` on that ends a string or is odd in one; eight at a
- * time. The sums tell for certain that there is none, and may be wrong about
- * where. */
+#ifdef __SSE2__
+/* The first byte from `at` on that ends a string or is odd in one. */
+static size_t pass_plain(const char *text, size_t at, size_t length) {
+  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
+                most = _mm_set1_epi8(0x1f);
+  for (; length - at >= 16; at += 16) {
+    __m128i bytes = _mm_loadu_si128((const void *)(text + at));
+    __m128i odd = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
+                                            _mm_cmpeq_epi8(bytes, backslash)),
+                               _mm_cmpeq_epi8(_mm_max_epu8(bytes, most), most));
+    unsigned found = (unsigned)_mm_movemask_epi8(odd);
+    if (found != 0) return at + (unsigned)__builtin_ctz(found);
+  }
+  while (at < length && !is(text[at], Q | B | C))
+    at++;
+  return at;
+}
+
+/* The first byte from `at` on that is no space. */
+static size_t pass_space(const char *text, size_t at, size_t length) {
+  if (at < length && !is(text[at], S)) return at;
+  const __m128i space = _mm_set1_epi8(' '), line = _mm_set1_epi8('\n');
+  for (; length - at >= 16; at += 16) {
+    __m128i bytes = _mm_loadu_si128((const void *)(text + at));
+    unsigned found = (unsigned)_mm_movemask_epi8(_mm_or_si128(
+        _mm_cmpeq_epi8(bytes, space), _mm_cmpeq_epi8(bytes, line)));
+    if (found == 0xffff) continue;
+    at += (unsigned)__builtin_ctz(~found);
+    break;
+  }
+  while (at < length && is(text[at], S))
+    at++;
+  return at;
+}
+#else
+/* Eight at a time. The sums tell for certain that there is none, and may be
+ * wrong about where. */
 static size_t pass_plain(const char *text, size_t at, size_t length) {
   const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
   for (; length - at >= 8; at += 8) {
@@ -69,6 +107,13 @@ static size_t pass_plain(const char *text, size_t at, size_t length) {
     at++;
   return at;
 }
+
+static size_t pass_space(const char *text, size_t at, size_t length) {
+  while (at < length && is(text[at], S))
+    at++;
+  return at;
+}
+#endif
 
 /* Behind a string that begins at `at`. */
 static size_t pass_string(struct scan *scan, size_t at) {
@@ -89,9 +134,7 @@ static size_t pass_string(struct scan *scan, size_t at) {
  * at the end. */
 static bool next(struct scan *scan) {
   const char *text = scan->text;
-  size_t at = scan->at;
-  while (at < scan->length && is_space(text[at]))
-    at++;
+  size_t at = pass_space(text, scan->at, scan->length);
   size_t start = at;
   if (at == scan->length) {
     scan->at = at;

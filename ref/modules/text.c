@@ -9,15 +9,22 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { HUGE_PAGE = 2 * 1024 * 1024 };
+enum { HUGE_PAGE = 2 * 1024 * 1024, MANY_PAGES = 256 * 1024 };
 
-/* Memory of a whole huge page is asked for as such: a page fault each 2 MiB
- * instead of each 4 KiB. */
-static void *huge(size_t size) {
-  size_t whole = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-  void *block = aligned_alloc(HUGE_PAGE, whole);
+/* Memory of a whole huge page is asked for as such, and of many pages for all
+ * of them at once: it is about to be filled, and a page fault for each 4 KiB
+ * takes longer than to fill them. Advice that a kernel does not know is none.
+ */
+static void *large(size_t size) {
+  bool huge = size >= HUGE_PAGE;
+  size_t unit = huge ? HUGE_PAGE : 4096;
+  size_t whole = (size + unit - 1) & ~(unit - 1);
+  void *block = aligned_alloc(unit, whole);
 #ifdef MADV_HUGEPAGE
-  if (block != NULL) (void)madvise(block, whole, MADV_HUGEPAGE);
+  if (block != NULL && huge) (void)madvise(block, whole, MADV_HUGEPAGE);
+#endif
+#ifdef MADV_POPULATE_WRITE
+  if (block != NULL && !huge) (void)madvise(block, whole, MADV_POPULATE_WRITE);
 #endif
   return block;
 }
@@ -28,8 +35,8 @@ static void *plain_resize(void *self, void *block, size_t size) {
     free(block);
     return NULL;
   }
-  if (block == NULL && size >= HUGE_PAGE && size < SIZE_MAX - HUGE_PAGE)
-    return huge(size);
+  if (block == NULL && size >= MANY_PAGES && size < SIZE_MAX - HUGE_PAGE)
+    return large(size);
   return realloc(block, size);
 }
 
@@ -90,32 +97,27 @@ static size_t next_block(const struct pl__arena *arena) {
   return size;
 }
 
-void *pl__arena_take(struct pl__arena *arena, size_t size) {
+void *pl__arena_more(struct pl__arena *arena, size_t size) {
   if (size > SIZE_MAX / 4) return NULL;
   size = (size + 7) & ~(size_t)7;
   struct pl__block *block = arena->blocks;
-  if (block == NULL || block->size - block->used < size) {
-    size_t usual = next_block(arena);
-    size_t whole = size > usual / 4 ? HEADER + size : usual;
-    struct pl__block *fresh =
-        arena->memory->resize(arena->memory->self, NULL, whole);
-    if (fresh == NULL) return NULL;
-    arena->bytes += whole;
-    fresh->size = whole;
-    fresh->used = HEADER;
-    /* A block for one large thing leaves the open one in front. */
-    if (block != NULL && whole != usual) {
-      fresh->next = block->next;
-      block->next = fresh;
-    } else {
-      fresh->next = block;
-      arena->blocks = fresh;
-    }
-    block = fresh;
+  size_t usual = next_block(arena);
+  size_t whole = size > usual / 4 ? HEADER + size : usual;
+  struct pl__block *fresh =
+      arena->memory->resize(arena->memory->self, NULL, whole);
+  if (fresh == NULL) return NULL;
+  arena->bytes += whole;
+  fresh->size = whole;
+  fresh->used = HEADER + size;
+  /* A block for one large thing leaves the open one in front. */
+  if (block != NULL && whole != usual) {
+    fresh->next = block->next;
+    block->next = fresh;
+  } else {
+    fresh->next = block;
+    arena->blocks = fresh;
   }
-  void *result = (char *)block + block->used;
-  block->used += size;
-  return result;
+  return (char *)fresh + HEADER;
 }
 
 void pl__arena_empty(struct pl__arena *arena) {
@@ -157,33 +159,83 @@ static uint64_t read_short(const char *bytes, size_t length) {
          (unsigned char)bytes[length - 1];
 }
 
-/* In the manner of wyhash: eight bytes and one multiplication at a time; the
- * last eight may have been seen already. */
+/* In the manner of wyhash: sixteen bytes and one multiplication at a time; the
+ * last sixteen may have been seen already. */
 uint64_t pl__hash(const char *bytes, size_t length, uint64_t seed) {
   uint64_t hash = seed ^ (length * UINT64_C(0x9e3779b97f4a7c15));
-  uint64_t tail;
+  uint64_t first, last = 0;
   if (length < 8) {
-    tail = read_short(bytes, length);
+    first = read_short(bytes, length);
+  } else if (length <= 16) {
+    first = read64(bytes);
+    last = read64(bytes + length - 8);
   } else {
-    const char *last = bytes + length - 8;
-    for (; bytes < last; bytes += 8)
-      hash = mix(hash ^ read64(bytes), UINT64_C(0xa0761d6478bd642f));
-    tail = read64(last);
+    const char *tail = bytes + length - 16;
+    for (; bytes < tail; bytes += 16)
+      hash = mix(read64(bytes) ^ UINT64_C(0xa0761d6478bd642f),
+                 read64(bytes + 8) ^ hash);
+    first = read64(tail);
+    last = read64(tail + 8);
   }
-  hash = mix(hash ^ tail, UINT64_C(0xe7037ed1a0b428db));
+  hash = mix(first ^ UINT64_C(0xe7037ed1a0b428db), last ^ hash);
   return hash ^ hash >> 32;
 }
 
+size_t pl__common(const char *a, size_t a_length, const char *b,
+                  size_t b_length) {
+  size_t most = a_length < b_length ? a_length : b_length, at = 0;
+  while (most - at >= 8 && read64(a + at) == read64(b + at))
+    at += 8;
+  while (at < most && a[at] == b[at])
+    at++;
+  return at;
+}
+
 /* ------------------------------------------------------------------------ */
+
+/* The length of a normalised text without its last name. */
+static size_t without_name(const char *bytes, size_t length) {
+  while (length > 0 && bytes[length - 1] != '/')
+    length--;
+  return length > 0 ? length - 1 : 0;
+}
+
+/* Whether names stand between single slashes, none at the end, and none of them
+ * begins with a dot. */
+static bool is_plain_path(const char *path, size_t length) {
+  for (const char *end = path + length;; path++) {
+    if (path == end || *path == '.' || *path == '/') return false;
+    path = memchr(path, '/', (size_t)(end - path));
+    if (path == NULL) return true;
+  }
+}
 
 /* Writes without asking for room each time: there is room for all of it. */
 void pl__text_resolve(struct pl__text *out, const char *path, size_t length) {
   if (length > 0 && path[0] == '/') out->length = 0;
   if (!grow(out, length + 2)) return;
   char *bytes = out->bytes;
-  size_t at = out->length;
+  size_t at = out->length, i = 0;
   if (at == 1) at = 0; /* the root: every name brings its slash */
-  for (size_t i = 0; i < length; i++) {
+  /* "./", "../" and "/" in front, and the rest as it is: most there are. */
+  while (length - i >= 2 && path[i] == '.') {
+    if (path[i + 1] == '/') {
+      i += 2;
+    } else if (length - i >= 3 && path[i + 1] == '.' && path[i + 2] == '/') {
+      at = without_name(bytes, at);
+      i += 3;
+    } else {
+      break;
+    }
+  }
+  if (i < length && path[i] == '/') i++;
+  if (is_plain_path(path + i, length - i)) {
+    bytes[at++] = '/';
+    memcpy(bytes + at, path + i, length - i);
+    at += length - i;
+    i = length;
+  }
+  for (; i < length; i++) {
     size_t start = i;
     while (i < length && path[i] != '/')
       i++;
@@ -191,9 +243,7 @@ void pl__text_resolve(struct pl__text *out, const char *path, size_t length) {
     const char *name = path + start;
     if (size == 0 || (size == 1 && name[0] == '.')) continue;
     if (size == 2 && name[0] == '.' && name[1] == '.') {
-      while (at > 0 && bytes[at - 1] != '/')
-        at--;
-      if (at > 0) at--;
+      at = without_name(bytes, at);
       continue;
     }
     bytes[at++] = '/';

@@ -47,8 +47,18 @@ static inline void pl__text_set(struct pl__text *text, const char *bytes,
   pl__text_add(text, bytes, length);
 }
 
+/* What pl__arena_take() does when the open block has no room. */
+void *pl__arena_more(struct pl__arena *arena, size_t size);
 /* NULL when memory ran out. Aligned for pointers. */
-void *pl__arena_take(struct pl__arena *arena, size_t size);
+static inline void *pl__arena_take(struct pl__arena *arena, size_t size) {
+  struct pl__block *block = arena->blocks;
+  size_t whole = (size + 7) & ~(size_t)7;
+  if (block == NULL || whole < size || block->size - block->used < whole)
+    return pl__arena_more(arena, size);
+  void *result = (char *)block + block->used;
+  block->used += whole;
+  return result;
+}
 void pl__arena_empty(struct pl__arena *arena);
 
 static inline bool pl__same(const char *a, size_t a_length, const char *b,
@@ -68,6 +78,10 @@ static inline bool pl__ends(const char *text, size_t length,
   size_t size = strlen(suffix);
   return length >= size && memcmp(text + length - size, suffix, size) == 0;
 }
+
+/* How many bytes two texts begin with alike. */
+size_t pl__common(const char *a, size_t a_length, const char *b,
+                  size_t b_length);
 
 uint64_t pl__hash(const char *bytes, size_t length, uint64_t seed);
 

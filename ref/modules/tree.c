@@ -17,8 +17,7 @@
 #include "internal.h"
 
 enum {
-  LIST_MOST = 200000, /* names; beyond that, ask by name */
-  LISTED = 32         /* slots of a directory that is listed */
+  LIST_MOST = 200000 /* names; beyond that, ask by name */
 };
 /* Clocks of file systems tick as coarsely as this. */
 static const int64_t grain_ns = 20 * 1000 * 1000;
@@ -33,23 +32,23 @@ static uint32_t name_hash(const char *name, size_t length) {
   return (uint32_t)pl__hash(name, length, 0);
 }
 
+/* Where a node belongs that may be there already. */
+static void put(struct pl__slot *slots, uint32_t capacity,
+                struct pl__slot slot) {
+  uint32_t at = slot.hash & (capacity - 1);
+  while (slots[at].node != NULL)
+    at = (at + 1) & (capacity - 1);
+  slots[at] = slot;
+}
+
 static int grow_slots(struct pl_resolver *resolver, struct pl__dir *dir,
                       uint32_t capacity) {
   size_t size = capacity * sizeof *dir->slots;
-  struct pl__slot *slots =
-      resolver->memory.resize(resolver->memory.self, NULL, size);
+  struct pl__slot *slots = pl__arena_take(&resolver->tree, size);
   if (slots == NULL) return PL_ENOMEM;
   memset(slots, 0, size);
-  for (uint32_t i = 0; i < dir->capacity; i++) {
-    if (dir->slots[i].node == NULL) continue;
-    uint32_t at = dir->slots[i].hash & (capacity - 1);
-    while (slots[at].node != NULL)
-      at = (at + 1) & (capacity - 1);
-    slots[at] = dir->slots[i];
-  }
-  if (dir->slots != NULL)
-    resolver->memory.resize(resolver->memory.self, dir->slots, 0);
-  resolver->stats.bytes += size - dir->capacity * sizeof *dir->slots;
+  for (uint32_t i = 0; i < dir->capacity; i++)
+    if (dir->slots[i].node != NULL) put(slots, capacity, dir->slots[i]);
   dir->slots = slots;
   dir->capacity = capacity;
   return 0;
@@ -69,16 +68,21 @@ static struct pl__node *find(const struct pl__dir *dir, uint32_t hash,
   return NULL;
 }
 
-/* Finds or adds. NULL: out of memory. */
-static struct pl__node *enter(struct pl_resolver *resolver, struct pl__dir *dir,
-                              uint32_t hash, const char *name, size_t length) {
-  struct pl__node *node = find(dir, hash, name, length);
-  if (node != NULL) return node;
-  if ((dir->count + 1) * 4 > dir->capacity * 3 &&
-      grow_slots(resolver, dir, dir->capacity == 0 ? 8 : dir->capacity * 2) !=
-          0)
-    return NULL;
-  node = pl__arena_take(&resolver->tree, sizeof *node + length + 1);
+/* Room for `more` names: at most three quarters are full. */
+static int make_room(struct pl_resolver *resolver, struct pl__dir *dir,
+                     uint32_t more) {
+  uint32_t capacity = dir->capacity == 0 ? 8 : dir->capacity;
+  while ((dir->count + more) * 4 > capacity * 3)
+    capacity *= 2;
+  return capacity == dir->capacity ? 0 : grow_slots(resolver, dir, capacity);
+}
+
+/* A name that is in no table yet. NULL: out of memory. */
+static struct pl__node *new_node(struct pl_resolver *resolver,
+                                 struct pl__dir *dir, uint32_t hash,
+                                 const char *name, size_t length) {
+  struct pl__node *node =
+      pl__arena_take(&resolver->tree, sizeof *node + length + 1);
   if (node == NULL) return NULL;
   char *copy = (char *)(node + 1);
   memcpy(copy, name, length);
@@ -88,10 +92,16 @@ static struct pl__node *enter(struct pl_resolver *resolver, struct pl__dir *dir,
                             .hash = hash,
                             .length = (uint16_t)length,
                             .kind = PL_FS_UNKNOWN};
-  uint32_t at = hash & (dir->capacity - 1);
-  while (dir->slots[at].node != NULL)
-    at = (at + 1) & (dir->capacity - 1);
-  dir->slots[at] = (struct pl__slot){hash, node};
+  return node;
+}
+
+/* Adds a name. NULL: out of memory. */
+static struct pl__node *enter(struct pl_resolver *resolver, struct pl__dir *dir,
+                              uint32_t hash, const char *name, size_t length) {
+  if (make_room(resolver, dir, 1) != 0) return NULL;
+  struct pl__node *node = new_node(resolver, dir, hash, name, length);
+  if (node == NULL) return NULL;
+  put(dir->slots, dir->capacity, (struct pl__slot){hash, node});
   dir->count++;
   return node;
 }
@@ -124,7 +134,8 @@ struct pl__dir *pl__dir(struct pl__job *job, struct pl__node *node) {
 struct listing {
   struct pl_resolver *resolver;
   struct pl__dir *dir;
-  uint32_t seen;
+  struct pl__node *fresh; /* names that were not known, by `is.next` */
+  uint32_t seen, fresh_count;
 };
 
 static void set_kind(struct pl__node *node, enum pl_fs_kind kind) {
@@ -140,10 +151,35 @@ static int visit(void *arg, const char *name, size_t length,
   struct listing *listing = arg;
   if (length > PL__NAME_MAX) return 0;
   if (++listing->seen > LIST_MOST) return PL_ENOTSUP;
-  struct pl__node *node = enter(listing->resolver, listing->dir,
-                                name_hash(name, length), name, length);
+  uint32_t hash = name_hash(name, length);
+  struct pl__node *node = find(listing->dir, hash, name, length);
+  if (node != NULL) {
+    set_kind(node, kind);
+    return 0;
+  }
+  node = new_node(listing->resolver, listing->dir, hash, name, length);
   if (node == NULL) return PL_ENOMEM;
   set_kind(node, kind);
+  node->is.next = listing->fresh;
+  listing->fresh = node;
+  listing->fresh_count++;
+  return 0;
+}
+
+/* All names at once, so that the table is as large as it has to be. A directory
+ * that changes while it is listed may show a name twice. */
+static int enter_listed(struct listing *listing) {
+  struct pl__dir *dir = listing->dir;
+  if (make_room(listing->resolver, dir, listing->fresh_count) != 0)
+    return PL_ENOMEM;
+  for (struct pl__node *node = listing->fresh, *next; node != NULL;
+       node = next) {
+    next = node->is.next;
+    node->is.next = NULL;
+    if (find(dir, node->hash, node->name, node->length) != NULL) continue;
+    put(dir->slots, dir->capacity, (struct pl__slot){node->hash, node});
+    dir->count++;
+  }
   return 0;
 }
 
@@ -151,18 +187,14 @@ static int visit(void *arg, const char *name, size_t length,
  * should they come back, which only pl__tree_forget() lets happen. */
 static void list(struct pl__job *job, struct pl__dir *dir) {
   struct pl_resolver *resolver = job->resolver;
-  struct listing listing = {resolver, dir, 0};
-  /* Room for what most directories have, at once. */
-  if (dir->capacity < LISTED && grow_slots(resolver, dir, LISTED) != 0) {
-    job->error = PL_ENOMEM;
-    return;
-  }
+  struct listing listing = {.resolver = resolver, .dir = dir};
   for (uint32_t i = 0; i < dir->capacity; i++)
     if (dir->slots[i].node != NULL && dir->slots[i].node->kind == PL_FS_UNKNOWN)
       dir->slots[i].node->kind = PL_FS_ABSENT;
   int error = resolver->fs->ops->list(resolver->fs, dir->path, visit, &listing,
                                       &dir->stamp);
   resolver->stats.listings++;
+  if (error == 0) error = enter_listed(&listing);
   if (error == 0) {
     dir->complete = true;
     dir->racy = pl__is_racy(resolver, &dir->stamp);
@@ -480,9 +512,6 @@ void pl__tree_changed(struct pl_resolver *resolver, const char *path,
 }
 
 void pl__tree_release(struct pl_resolver *resolver) {
-  for (struct pl__dir *dir = resolver->dirs; dir != NULL; dir = dir->next)
-    if (dir->slots != NULL)
-      resolver->memory.resize(resolver->memory.self, dir->slots, 0);
   resolver->dirs = NULL;
   resolver->root = (struct pl__node){
       .name = "", .kind = PL_FS_DIRECTORY, .was = PL_FS_DIRECTORY};

@@ -102,6 +102,7 @@ struct pl_fs_real {
   uint64_t device; /* the last one asked about */
   bool folds;      /* ... names may fold there */
   bool each;       /* ... each directory must be asked whether they do */
+  bool tells_end;  /* ... a listing tells which name is the last */
 };
 void pl_fs_real_init(struct pl_fs_real *fs);
 
