@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from plumbline.errors import CorpusError
+from plumbline.errors import CorpusError, UsageError
 
-__all__ = ["Case", "Catalog", "Rule", "read_catalog", "select"]
+__all__ = ["Case", "Catalog", "Rule", "must_select", "read_catalog",
+           "select"]
 
 FORMAT = 1
 
@@ -123,6 +125,32 @@ def select(
         if (not wanted or any(_matches(case, p) for p in wanted))
         and not any(_matches(case, p) for p in excluded)
     ]
+
+
+def must_select(catalog: Catalog, patterns: Sequence[str]) -> None:
+    """UsageError, with what was probably meant, where a pattern names no
+    case: a typing error must not look like a run of everything that is
+    left."""
+    for pattern in patterns:
+        if not any(_matches(c, pattern) for c in catalog.cases.values()):
+            near = _near(catalog, pattern)
+            raise UsageError(
+                f"no case is selected by '{pattern}'",
+                remedy=f"did you mean {' or '.join(near)}?" if near else
+                "look at the ids with:  plumbline list")
+
+
+def _near(catalog: Catalog, pattern: str) -> list[str]:
+    short = [c.id for c in catalog.cases.values() if c.short == pattern]
+    if short:
+        return short[:3]
+    topics = {c.id.rpartition("/")[0] for c in catalog.cases.values()}
+    for names in ([*catalog.areas, *sorted(topics), *catalog.rules],
+                  list(catalog.cases)):
+        near = get_close_matches(pattern.rstrip("/*"), names, n=3)
+        if near:
+            return near
+    return []
 
 
 def _rule(name: str, value: Mapping[str, Any]) -> Rule:

@@ -132,7 +132,8 @@ BAD = [
     (["explain", "LOOP-CHCK-2"], "did you mean LOOP-CHECK-2"),
     (["explain"], "ID"),
     (["list", "--area", "none"], "areas: loop, modules"),
-    (["list", "--select", "none"], "no cases fit"),
+    (["list", "--select", "none"], "no case is selected by"),
+    (["list", "--level", "MAY"], "no cases fit"),
     (["list", "operations", "--needs", "none"], "no operations need"),
     (["list", "wishes"], "wishes"),
     (["report", "/nonexistent.jsonl"], "cannot be read"),
@@ -365,6 +366,26 @@ def test_quiet_says_only_what_is_unexpected(cli: Cli) -> None:
     done = cli("run", "ref", "--out", "o", "-q", FAKE_CONFORM="bad")
     assert done.returncode == 1
     assert done.stdout.startswith("\n✗ loop/check")
+
+
+@pytest.mark.parametrize(("pattern", "near"), [
+    ("loop/chek", "did you mean loop/check or"),
+    ("same-duration", "did you mean loop/timers/same-duration?"),
+    ("LOOP-CHECK-22", "did you mean LOOP-CHECK-2"),
+    ("*zzz*", "look at the ids with:  plumbline list"),
+])
+def test_a_selection_of_nothing_says_what_was_meant(
+    cli: Cli, tmp_path: Path, pattern: str, near: str
+) -> None:
+    """Before anything is judged, though another pattern fits."""
+    for words in (["run", "ref", "--out", "o"], ["list"],
+                  ["diff", "ref", "ref"]):
+        done = cli(*words, "--select", "loop", "--select", pattern)
+        assert done.returncode == 2
+        assert f"no case is selected by '{pattern}'" in done.stderr
+        assert near in done.stderr
+        assert done.stdout == ""
+    assert not (tmp_path / "o").exists()
 
 
 def test_selection_and_limits_reach_the_judge(

@@ -135,7 +135,7 @@ def _parse(words: list[str]) -> None:
                 "--help", "-h"} & set(words):
             command.make_context(name, list(words), parent=context)
             return
-        group = command  # type: ignore[assignment]
+        group = command
 
 
 def _examples() -> dict[str, str]:

@@ -57,6 +57,10 @@ def command(
     from plumbline.places import find_places
 
     places = find_places()
+    if select:
+        from plumbline.catalog import must_select, read_catalog
+
+        must_select(read_catalog(places.corpus, places.rules), select)
     sides = [_side(places, word, select) for word in (old, new)]
     if select:
         sides = [_only(side, select) for side in sides]

@@ -55,9 +55,11 @@ def command(
     if kind == "operations":
         _print(_operations(places, needs))
         return 0
-    from plumbline.catalog import read_catalog, select as choose
+    from plumbline.catalog import must_select, read_catalog
+    from plumbline.catalog import select as choose
 
     catalog = read_catalog(places.corpus, places.rules)
+    must_select(catalog, select)
     if area is not None and area not in catalog.areas:
         raise UsageError(f"there is no area '{area}'",
                          remedy=f"areas: {', '.join(catalog.areas)}")

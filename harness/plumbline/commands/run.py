@@ -115,6 +115,10 @@ def command(
         from plumbline.watching import watch, watched_words
 
         return watch(places, watched_words(adapter, provider))
+    if select:
+        from plumbline.catalog import must_select, read_catalog
+
+        must_select(read_catalog(places.corpus, places.rules), select)
     request = Request(select, exclude, repeat, timeout, seed, shard)
     quiet = quiet or as_json
     targets = _targets(places, implementations, adapter, provider, name)
