@@ -334,7 +334,9 @@ static const struct pl_loop_table loop_table = {
 
 static const char *const traits[] = {"timers-after-poll", "timer-lists",
                                      "zero-timer-next-iteration",
-                                     "full-promotes", "pools-lists", NULL};
+                                     "full-promotes", "pools-lists",
+                                     "spawn-event", "spawn-timeout",
+                                     "messages-are-kept", "v8-clone", NULL};
 
 static const struct pl_provider provider = {
     .abi = PL_PROVIDER_ABI,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * several.c: the process itself: its request, its trace, what bodies do, and
- * the operations that are no child's and no channel's.
+ * several.c: the process itself: its request, its trace, what bodies do, its
+ * timers, its signals and its end.
  */
 #include "several.h"
 
@@ -26,6 +26,25 @@ char *several_copy(struct several *host, const char *text) {
   char *copy = several_new(host, strlen(text) + 1);
   memcpy(copy, text, strlen(text) + 1);
   return copy;
+}
+
+void several_append(struct several *host, struct bytes *bytes, const void *data,
+                    size_t length) {
+  if (bytes->length + length > bytes->room) {
+    bytes->room = 2 * (bytes->length + length);
+    char *grown = several_new(host, bytes->room);
+    if (bytes->length > 0) memcpy(grown, bytes->at, bytes->length);
+    bytes->at = grown;
+  }
+  if (length > 0) memcpy(bytes->at + bytes->length, data, length);
+  bytes->length += length;
+}
+
+const char *several_place(struct several *host, const char *path) {
+  if (path == NULL || path[0] == '/') return path;
+  char *whole = several_new(host, strlen(host->dir) + strlen(path) + 2);
+  sprintf(whole, "%s/%s", host->dir, path);
+  return whole;
 }
 
 /* ---- the trace ----------------------------------------------------------- */
@@ -106,13 +125,28 @@ json_t *several_status(int code, int signal) {
   return json_string(name);
 }
 
+json_t *several_kind(bool there) {
+  return json_string(there ? "object" : "null");
+}
+
+int several_signal(const char *name) {
+  for (int number = 1; name != NULL && number < NSIG; number++) {
+    const char *known = sigabbrev_np(number);
+    if (known != NULL && strncmp(name, "SIG", 3) == 0 &&
+        strcmp(name + 3, known) == 0)
+      return number;
+  }
+  return -1;
+}
+
 /* ---- things and callbacks ------------------------------------------------ */
 
 struct actor *several_find(struct several *host, const json_t *id) {
   const char *name = json_string_value(id);
   for (struct actor *at = host->things; at != NULL && name != NULL;
        at = at->next)
-    if (at->id != NULL && strcmp(at->id, name) == 0) return at;
+    if (at->id != NULL && strcmp(at->id, name) == 0)
+      return at->kind == ACTOR_ALIAS ? at->own : at;
   several_refuse(host, "an id that is not made here");
 }
 
@@ -147,12 +181,12 @@ struct listener *several_callback(struct several *host,
   return listener;
 }
 
-void several_call(struct listener *listener, json_t *result, json_t *given,
-                  const char *raw) {
+void several_call_with(struct listener *listener, json_t *result, json_t *given,
+                       const char *raw, struct gift *gift) {
   if (listener != NULL && !listener->off) {
     size_t count = json_array_size(listener->bodies);
     size_t at = (size_t)listener->count++;
-    struct frame frame = {result, given, raw, listener->count};
+    struct frame frame = {result, given, raw, gift, listener->count};
     if (listener->once) listener->off = true;
     if (count > 0)
       several_perform(
@@ -164,6 +198,10 @@ void several_call(struct listener *listener, json_t *result, json_t *given,
   json_decref(given);
 }
 
+void several_call(struct listener *listener, json_t *result, json_t *given) {
+  several_call_with(listener, result, given, NULL, NULL);
+}
+
 /* A call that waits for its tick. */
 struct waiting {
   struct listener *listener;
@@ -173,19 +211,27 @@ struct waiting {
 static void call_waiting(void *arg, int status) {
   struct waiting *waiting = arg;
   (void)status;
-  several_call(waiting->listener, waiting->result, waiting->given, NULL);
+  several_call(waiting->listener, waiting->result, waiting->given);
+}
+
+void several_later(struct several *host, void (*what)(void *, int), void *arg) {
+  const struct pl_loop_table *loop = &host->library->loop;
+  void *task = several_new(host, loop->size_of(PL_KIND_TICK));
+  if (loop->init(host->loop, PL_KIND_TICK, task, what, arg) != 0 ||
+      loop->tick(task) != 0)
+    several_refuse(host, "a tick");
 }
 
 void several_call_later(struct listener *listener, json_t *result,
                         json_t *given) {
-  struct several *host = listener->host;
-  const struct pl_loop_table *loop = &host->library->loop;
-  struct waiting *waiting = several_new(host, sizeof *waiting);
-  void *task = several_new(host, loop->size_of(PL_KIND_TICK));
+  if (listener == NULL) {
+    json_decref(result);
+    json_decref(given);
+    return;
+  }
+  struct waiting *waiting = several_new(listener->host, sizeof *waiting);
   *waiting = (struct waiting){listener, result, given};
-  if (loop->init(host->loop, PL_KIND_TICK, task, call_waiting, waiting) != 0 ||
-      loop->tick(task) != 0)
-    several_refuse(host, "a tick");
+  several_later(listener->host, call_waiting, waiting);
 }
 
 bool several_listens(const struct actor *thing, const char *event) {
@@ -194,13 +240,44 @@ bool several_listens(const struct actor *thing, const char *event) {
   return false;
 }
 
-void several_fire(struct actor *thing, const char *event, json_t *result,
-                  json_t *given, const char *raw) {
+void several_fire_with(struct actor *thing, const char *event, json_t *result,
+                       json_t *given, const char *raw, struct gift *gift) {
   for (struct listener *at = thing->listeners; at != NULL; at = at->next)
     if (strcmp(at->event, event) == 0)
-      several_call(at, json_incref(result), json_incref(given), raw);
+      several_call_with(at, json_incref(result), json_incref(given), raw, gift);
   json_decref(result);
   json_decref(given);
+}
+
+void several_fire(struct actor *thing, const char *event, json_t *result,
+                  json_t *given) {
+  several_fire_with(thing, event, result, given, NULL, NULL);
+}
+
+struct listener *several_listen(struct several *host, struct actor *thing,
+                                const json_t *value) {
+  struct listener *listener = several_callback(host, value);
+  if (listener == NULL) listener = several_new(host, sizeof *listener);
+  listener->host = host;
+  listener->event = several_text(value, "event");
+  listener->once = several_true(value, "once");
+  struct listener **at = &thing->listeners;
+  while (*at != NULL)
+    at = &(*at)->next;
+  *at = listener;
+  return listener;
+}
+
+void several_exit(struct several *host, int status) {
+  if (!host->ending) {
+    host->ending = true;
+    host->status = status;
+    several_fire(&host->self, "exit", json_integer(status), NULL);
+  }
+  if (host->parent != NULL && host->parent->channel != NULL &&
+      host->table->channel_flush != NULL)
+    host->table->channel_flush(host->parent->channel);
+  exit(host->status);
 }
 
 /* ---- operations ---------------------------------------------------------- */
@@ -235,7 +312,38 @@ static void give(struct several *host, const json_t *value,
 
 static void on_timer(void *arg, int status) {
   (void)status;
-  several_call(arg, NULL, NULL, NULL);
+  several_call(arg, NULL, NULL);
+}
+
+static void on_stat(void *arg, int status) {
+  several_call(
+      arg, status == 0 ? json_string("ok") : several_error_name(status), NULL);
+}
+
+static void stat_file(struct several *host, const json_t *value) {
+  const struct pl_loop_table *loop = &host->library->loop;
+  struct listener *callback = several_callback(host, value);
+  void *request = several_new(host, loop->size_of(PL_KIND_STAT));
+  if (loop->init(host->loop, PL_KIND_STAT, request, on_stat, callback) != 0 ||
+      loop->stat_submit(request,
+                        several_place(host, several_text(value, "path"))) != 0)
+    several_refuse(host, "fs.stat");
+}
+
+static void on_signal(void *arg, int number) {
+  several_call(arg, several_status(0, number), NULL);
+}
+
+static void catch_signal(struct several *host, const json_t *value) {
+  const struct pl_loop_table *loop = &host->library->loop;
+  struct actor *thing = several_make(host, ACTOR_SIGNAL, value);
+  int number = several_signal(several_text(value, "signal"));
+  thing->own = several_new(host, loop->size_of(PL_KIND_SIGNAL));
+  if (loop->init(host->loop, PL_KIND_SIGNAL, thing->own, on_signal,
+                 several_callback(host, value)) != 0 ||
+      loop->signal_start(thing->own, number) != 0)
+    several_refuse(host, "signal");
+  loop->unref(thing->own); /* a listener of Node's keeps nothing alive */
 }
 
 static bool timer_operation(struct several *host, const char *name,
@@ -268,17 +376,48 @@ static bool timer_operation(struct several *host, const char *name,
   return false;
 }
 
+static void leave(struct several *host, const json_t *value) {
+  several_exit(host, json_is_integer(value) ? (int)json_integer_value(value)
+                                            : host->status);
+}
+
+/* What a process does with itself. */
+static bool own_operation(struct several *host, const char *name,
+                          const json_t *value) {
+  if (strcmp(name, "exit") == 0)
+    leave(host, value);
+  else if (strcmp(name, "exit-code") == 0)
+    host->status = (int)json_integer_value(value);
+  else if (strcmp(name, "listener") == 0)
+    several_listen(host, &host->self, value);
+  else if (strcmp(name, "raise") == 0)
+    raise(several_signal(json_string_value(value)));
+  else if (strcmp(name, "signal") == 0)
+    catch_signal(host, value);
+  else if (strcmp(name, "stop") == 0)
+    host->library->loop.handle_stop(several_find(host, value)->own);
+  else if (strcmp(name, "fs.stat") == 0)
+    stat_file(host, value);
+  else
+    return false;
+  return true;
+}
+
 static void perform_one(struct several *host, const char *name,
                         const json_t *value, const struct frame *frame) {
   if (strcmp(name, "log") == 0)
     log_event(host, value, frame);
   else if (strcmp(name, "given") == 0)
     give(host, value, frame);
-  else if (strcmp(name, "exit") == 0)
-    exit((int)json_integer_value(value));
   else if (!timer_operation(host, name, value) &&
+           !own_operation(host, name, value) &&
            !several_child_operation(host, name, value, frame) &&
-           !several_channel_operation(host, name, value, frame))
+           !several_exec_operation(host, name, value) &&
+           !several_stream_operation(host, name, value) &&
+           !several_channel_operation(host, name, value, frame) &&
+           !several_socket_operation(host, name, value, frame) &&
+           !several_dgram_operation(host, name, value) &&
+           !several_cluster_operation(host, name, value))
     several_refuse(host, name);
 }
 
@@ -291,94 +430,7 @@ void several_perform(struct several *host, const json_t *body,
   }
 }
 
-/* ---- what cannot be done is said before anything is -----------------------
- */
-
-static const char *const operations[] = {
-    "log",        "given",        "exit",        "timeout",
-    "immediate",  "tick",         "microtask",   "spawn",
-    "exec",       "exec-file",    "kill",        "input",
-    "collect",    "stop-reading", "child.ref",   "child.unref",
-    "when",       "field",        "fork",        "parent.on",
-    "parent.off", "parent.field", "channel.ref", "channel.unref",
-    "send",       "disconnect",   NULL};
-
-static bool known_value(const json_t *value) {
-  const char *key;
-  json_t *part;
-  size_t i;
-  if (json_is_array(value)) {
-    json_array_foreach((json_t *)value, i, part) {
-      if (!known_value(part)) return false;
-    }
-  }
-  json_object_foreach((json_t *)value, key, part) {
-    if (key[0] == '$' && strcmp(key, "$text") != 0 &&
-        strcmp(key, "$result") != 0)
-      return false;
-    if (!known_value(part)) return false;
-  }
-  return true;
-}
-
-static void check_body(struct several *host, const json_t *body);
-
-static void check_operation(struct several *host, const char *name,
-                            const json_t *value) {
-  static const char *const refused[] = {
-      "argv0",    "timeout", "module", "invalid-handle",
-      "no-value", "handle",  "uid",    NULL};
-  bool exec = strncmp(name, "exec", 4) == 0;
-  size_t i = 0;
-  while (operations[i] != NULL && strcmp(operations[i], name) != 0)
-    i++;
-  if (operations[i] == NULL) several_refuse(host, name);
-  for (i = 0; refused[i] != NULL; i++)
-    if (json_object_get(value, refused[i]) != NULL &&
-        !(exec && strcmp(refused[i], "timeout") == 0))
-      several_refuse(host, refused[i]);
-  if (exec && several_text(value, "id") != NULL) several_refuse(host, name);
-  const char *mode = several_text(value, "serialization");
-  if (mode != NULL && strcmp(mode, "json") != 0) several_refuse(host, mode);
-  if (!known_value(json_object_get(value, "value")))
-    several_refuse(host, "a value that JSON has not");
-  check_body(host, json_object_get(value, "then"));
-  const json_t *each = json_object_get(value, "each");
-  for (i = 0; i < json_array_size(each); i++)
-    check_body(host, json_array_get(each, i));
-}
-
-static void check_body(struct several *host, const json_t *body) {
-  for (size_t i = 0; i < json_array_size(body); i++) {
-    json_t *operation = json_array_get(body, i);
-    const char *name = json_object_iter_key(json_object_iter(operation));
-    if (name == NULL) several_refuse(host, "an operation has one key");
-    check_operation(host, name, json_object_get(operation, name));
-  }
-}
-
-static void check_roles(struct several *host, json_t *program) {
-  const char *role;
-  json_t *body;
-  check_body(host, json_object_get(program, "main"));
-  json_object_foreach(json_object_get(program, "roles"), role, body) {
-    if (strncmp(role, "peer", 4) != 0) check_body(host, body);
-  }
-}
-
 /* ---- the process --------------------------------------------------------- */
-
-static const struct pl_processes_table *
-table_of(const struct pl_provider *provider) {
-  size_t needed = offsetof(struct pl_provider, processes) + sizeof(void *);
-  return provider->size >= needed ? provider->processes : NULL;
-}
-
-const char *const *several_capabilities(const struct pl_provider *provider) {
-  static const char *const all[] = {"process.roles", "process.spawn",
-                                    "process.exec", "ipc.channel", NULL};
-  return table_of(provider) != NULL ? all : all + 4;
-}
 
 static int begin(struct several *host, const char *role) {
   const struct pl_loop_table *loop = &host->library->loop;
@@ -386,7 +438,7 @@ static int begin(struct several *host, const char *role) {
   json_t *body = role == NULL
                      ? json_object_get(program, "main")
                      : json_object_get(json_object_get(program, "roles"), role);
-  if (role == NULL) check_roles(host, program);
+  if (role == NULL) several_check(host);
   host->loop = several_new(host, loop->loop_size());
   struct pl_loop_options options = {.size = sizeof options};
   if (loop->loop_init(host->loop, &options) != 0) return 1;
@@ -394,17 +446,27 @@ static int begin(struct several *host, const char *role) {
   const struct frame nothing = {0};
   several_perform(host, body, &nothing);
   loop->drain(host->loop);
-  return loop->run(host->loop, PL_RUN_DEFAULT) < 0 ? 1 : 0;
+  do {
+    if (loop->run(host->loop, PL_RUN_DEFAULT) < 0) return 1;
+    several_fire(&host->self, "before-exit", json_integer(host->status), NULL);
+    loop->drain(host->loop);
+  } while (loop->alive(host->loop));
+  several_exit(host, host->status);
 }
 
 int several_run(const struct library *library, const char *path,
                 const char *trace, const char *role, const char *id) {
   static struct several host; /* its memory stays reachable */
+  static struct pl_processes_table processes;
+  static struct pl_cluster_table cluster;
   char request[PATH_MAX];
   json_error_t why;
   snprintf(request, sizeof request, "%s.json", trace);
   host.library = library;
-  host.table = table_of(library->provider);
+  if (several_tables(library->provider, &processes, &cluster))
+    host.table = &processes;
+  if (cluster.fork != NULL) host.cluster = &cluster;
+  host.self.host = &host;
   host.path = path;
   host.trace = trace;
   host.id = id;

@@ -2,54 +2,53 @@
 /*
  * several_channels.c: channels to children and to the parent process.
  *
- * Invariant: the channel to the parent is read once somebody listens to it, and
- * keeps the process alive only then; that is Node's way of using a channel, and
- * this host's, not the provider's.
+ * Invariant: the provider is told who listens to the parent's channel, and
+ * decides what that means; a worker's channel is its cluster's.
  */
 #include "several.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void settle(struct actor *parent);
 
 /* ---- messages ------------------------------------------------------------ */
 
-/* A message as a log's value: a scalar as it is, anything else as its text. */
-static json_t *shown(const struct pl_channel_text *text) {
-  json_t *value = json_loadb(text->json, text->length, JSON_DECODE_ANY, NULL);
-  if (value == NULL || json_is_object(value) || json_is_array(value)) {
-    json_decref(value);
-    return several_shown(text->json, text->length);
-  }
-  if (json_is_string(value)) {
-    json_t *told =
-        several_shown(json_string_value(value), json_string_length(value));
-    json_decref(value);
-    return told;
-  }
-  return value;
+void several_tell(struct actor *thing, const char *event,
+                  const struct pl_channel_text *text, json_t *given) {
+  struct several *host = thing->host;
+  char *raw = several_new(host, text->length + 1);
+  struct gift gift = {.type = text->handle, .fd = text->fd};
+  memcpy(raw, text->json, text->length);
+  if (given == NULL) given = json_object();
+  json_object_set_new(
+      given, "handle-kind",
+      json_string(text->handle != NULL ? text->handle : "none"));
+  several_fire_with(thing, event, several_described(raw, text->length), given,
+                    raw, text->handle != NULL ? &gift : NULL);
+  if (thing == host->parent) settle(thing); /* a `once` has been used up */
 }
 
-static void tell(struct actor *end, const char *event,
-                 const struct pl_channel_text *text) {
-  char *raw = several_new(end->host, text->length + 1);
-  memcpy(raw, text->json, text->length);
-  several_fire(end, event, shown(text),
-               json_pack("{s:s}", "handle-kind",
-                         text->handle != NULL ? text->handle : "none"),
-               raw);
-  if (end == end->host->parent) settle(end); /* a `once` has been used up */
+/* What carries a handle is an internal message itself, for those who listen;
+ * the provider tells of the message in it alone. */
+static void tell_carrier(struct actor *end,
+                         const struct pl_channel_text *text) {
+  const struct pl_channel_text carrier = {"{\"cmd\":\"NODE_HANDLE\"}", 21,
+                                          text->handle, text->fd};
+  if (text->handle != NULL && several_listens(end, "internal-message"))
+    several_tell(end, "internal-message", &carrier, NULL);
 }
 
 static void on_message(void *arg, const struct pl_channel_text *text) {
-  tell(arg, "message", text);
+  tell_carrier(arg, text);
+  several_tell(arg, "message", text, NULL);
 }
 static void on_internal(void *arg, const struct pl_channel_text *text) {
-  tell(arg, "internal-message", text);
+  tell_carrier(arg, text);
+  several_tell(arg, "internal-message", text, NULL);
 }
 static void on_problem(void *arg, int error) {
   (void)arg; /* the channel goes on: a case sees that it does */
@@ -57,9 +56,11 @@ static void on_problem(void *arg, int error) {
 }
 static void on_ended(void *arg, int reason) {
   struct actor *end = arg;
+  struct several *host = end->host;
   (void)reason;
   end->connected = false;
-  several_fire(end, "disconnect", NULL, NULL, NULL);
+  several_fire(end, "disconnect", NULL, NULL);
+  if (host->member != NULL && end == host->parent) several_member_ended(host);
 }
 
 static const struct pl_channel_calls calls = {.size = sizeof calls,
@@ -68,22 +69,38 @@ static const struct pl_channel_calls calls = {.size = sizeof calls,
                                               .problem = on_problem,
                                               .ended = on_ended};
 
-void several_connect(struct actor *child, int fd) {
+void several_connect(struct actor *child, int fd, bool advanced) {
   struct several *host = child->host;
-  child->channel = several_new(host, host->table->channel_size);
-  if (host->table->channel_open(host->loop, child->channel, fd, &calls,
-                                child) != 0)
+  const struct pl_processes_table *table = host->table;
+  child->channel = several_new(host, table->channel_size);
+  if ((advanced ? table->channel_open_advanced : table->channel_open)(
+          host->loop, child->channel, fd, &calls, child) != 0)
     several_refuse(host, "a channel");
   child->connected = true;
 }
 
 /* ---- the parent ---------------------------------------------------------- */
 
+static void join(struct several *host, struct actor *parent) {
+  const struct pl_cluster_table *cluster = host->cluster;
+  host->member = several_new(host, cluster->member_size);
+  if (cluster->join(host->loop, host->member, &calls, parent) != 0) {
+    fputs("plumb-host: the cluster cannot be joined\n", stderr);
+    exit(1);
+  }
+  parent->channel = cluster->parent(host->member);
+  parent->connected = true;
+}
+
 struct actor *several_parent(struct several *host) {
   if (host->parent != NULL) return host->parent;
   struct actor *parent = several_make(host, ACTOR_PARENT, NULL);
   host->parent = parent;
   if (getenv("NODE_CHANNEL_FD") == NULL) return parent;
+  if (host->cluster != NULL && host->cluster->is_member()) {
+    join(host, parent);
+    return parent;
+  }
   parent->channel = several_new(host, host->table->channel_size);
   if (host->table->channel_open_parent(host->loop, parent->channel, &calls,
                                        parent) != 0) {
@@ -91,39 +108,32 @@ struct actor *several_parent(struct several *host) {
     exit(1);
   }
   parent->connected = true;
-  host->table->pause(parent->channel);
-  host->table->channel_unref(parent->channel);
+  host->table->channel_listen(parent->channel, 0);
   return parent;
 }
 
-/* Reads, and lives for, a channel that somebody listens to. */
+/* Says who listens. */
 static void settle(struct actor *parent) {
-  const struct pl_processes_table *table = parent->host->table;
-  bool message = several_listens(parent, "message") ||
-                 several_listens(parent, "internal-message");
-  bool wanted = several_listens(parent, "message") ||
-                several_listens(parent, "disconnect");
-  if (parent->channel == NULL || !parent->connected) return;
-  if (message || several_listens(parent, "disconnect"))
-    table->resume(parent->channel);
-  if (parent->kept_set) wanted = parent->kept;
-  (wanted ? table->channel_ref : table->channel_unref)(parent->channel);
+  unsigned what =
+      (several_listens(parent, "message") ? PL_LISTEN_MESSAGE : 0u) |
+      (several_listens(parent, "internal-message") ? PL_LISTEN_INTERNAL : 0u) |
+      (several_listens(parent, "disconnect") ? PL_LISTEN_DISCONNECT : 0u);
+  struct several *host = parent->host;
+  if (parent->channel != NULL && parent->connected && host->member == NULL)
+    host->table->channel_listen(parent->channel, what);
 }
 
 static void listen_to_parent(struct several *host, const json_t *value) {
   struct actor *parent = several_parent(host);
-  struct listener *listener = several_callback(host, value);
-  if (listener == NULL) listener = several_new(host, sizeof *listener);
-  listener->host = host;
-  listener->event = several_text(value, "event");
-  listener->once = several_true(value, "once");
-  struct listener **at = &parent->listeners;
-  while (*at != NULL)
-    at = &(*at)->next;
-  *at = listener;
+  struct listener *listener = several_listen(host, parent, value);
   if (several_text(value, "id") != NULL)
     several_make(host, ACTOR_LISTENER, value)->own = listener;
   settle(parent);
+}
+
+static void stop_listening(struct several *host, const json_t *value) {
+  ((struct listener *)several_find(host, value)->own)->off = true;
+  settle(several_parent(host));
 }
 
 static void parent_field(struct several *host, const json_t *value) {
@@ -149,151 +159,139 @@ static void parent_field(struct several *host, const json_t *value) {
   several_record(host, several_text(value, "log"), told);
 }
 
-/* ---- sending ------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------
+ */
 
-/* The value with what stands for long texts and for what was given. */
-static json_t *made(const json_t *value, const struct frame *frame) {
-  const json_t *length = json_object_get(value, "$text");
-  const char *key;
-  json_t *part;
-  size_t i;
-  if (length != NULL) {
-    size_t count = (size_t)json_integer_value(length);
-    char *text = malloc(count + 1);
-    if (text == NULL) abort();
-    memset(text, 'x', count);
-    json_t *result = json_stringn(text, count);
-    free(text);
-    return result;
+/* One end of a channel: a child's, a worker's, or the parent's. */
+struct end {
+  struct actor *thing;
+  void *channel;
+  bool connected;
+};
+
+static struct end end_of(struct several *host, const json_t *id) {
+  struct actor *thing =
+      id != NULL ? several_find(host, id) : several_parent(host);
+  if (thing->kind == ACTOR_WORKER) {
+    void *channel = several_worker_channel(thing);
+    return (struct end){thing, channel,
+                        channel != NULL && host->table->connected(channel)};
   }
-  if (json_object_get(value, "$result") != NULL)
-    return frame->raw != NULL ? json_loads(frame->raw, JSON_DECODE_ANY, NULL)
-                              : json_null();
-  if (json_is_array(value)) {
-    json_t *list = json_array();
-    json_array_foreach((json_t *)value, i, part) {
-      json_array_append_new(list, made(part, frame));
-    }
-    return list;
-  }
-  if (!json_is_object(value)) return json_incref((json_t *)value);
-  json_t *object = json_object();
-  json_object_foreach((json_t *)value, key, part) {
-    json_object_set_new(object, key, made(part, frame));
-  }
-  return object;
+  return (struct end){thing, thing->channel, thing->connected};
 }
+
+static void tell_closed(void *arg, int status) {
+  (void)status;
+  several_fire(arg, "error", json_string("ERR_IPC_CHANNEL_CLOSED"), NULL);
+}
+
+static void tell_disconnected(void *arg, int status) {
+  (void)status;
+  several_fire(arg, "error", json_string("ERR_IPC_DISCONNECTED"), NULL);
+}
+
+/* ---- sending ---------------------------------------------------------------
+ */
 
 static void on_sent(void *arg, int status) {
   several_call(
       arg, status == 0 ? json_null() : json_string("ERR_IPC_CHANNEL_CLOSED"),
-      NULL, NULL);
+      NULL);
 }
 
-/* The error of a send without a callback. */
-static void tell_closed(void *arg, int status) {
-  struct actor *end = arg;
-  (void)status;
-  several_fire(end, "error", json_string("ERR_IPC_CHANNEL_CLOSED"), NULL, NULL);
+/* What Node says of a value or a handle that is refused. */
+static const char *refusal(const json_t *value, const json_t *argument) {
+  if (several_true(argument, "invalid-handle"))
+    return "!ERR_INVALID_HANDLE_TYPE";
+  if (several_true(argument, "no-value") ||
+      json_object_get(value, "$undefined") != NULL)
+    return "!ERR_MISSING_ARGS";
+  if (json_object_get(value, "$bigint") != NULL) return "!ERR_INVALID_ARG_TYPE";
+  return "!TypeError";
 }
 
-static void send_failed(struct actor *end, struct listener *callback) {
-  struct several *host = end->host;
-  const struct pl_loop_table *loop = &host->library->loop;
-  if (callback != NULL) {
-    several_call_later(callback, json_string("ERR_IPC_CHANNEL_CLOSED"), NULL);
-    return;
-  }
-  void *task = several_new(host, loop->size_of(PL_KIND_TICK));
-  if (loop->init(host->loop, PL_KIND_TICK, task, tell_closed, end) != 0 ||
-      loop->tick(task) != 0)
-    several_refuse(host, "a tick");
+/* The handle that goes along; false: none. */
+static bool handle_of(struct several *host, const json_t *argument,
+                      struct pl_channel_passing *passing) {
+  const json_t *id = json_object_get(argument, "handle");
+  bool keep_open = several_true(argument, "keep-open");
+  *passing = (struct pl_channel_passing){.type = "none", .fd = STDERR_FILENO};
+  if (several_true(argument, "invalid-handle")) return true;
+  if (id == NULL) return false;
+  struct actor *thing = several_find(host, id);
+  if (thing->kind == ACTOR_UDP) return several_udp_passing(thing, passing);
+  return several_passing(thing, keep_open, passing);
 }
 
-static void send(struct several *host, const json_t *value,
+static void send(struct several *host, const json_t *argument,
                  const struct frame *frame) {
-  const json_t *to = json_object_get(value, "to");
-  struct actor *end =
-      to != NULL ? several_find(host, to) : several_parent(host);
-  struct listener *callback = several_callback(host, value);
-  json_t *message = made(json_object_get(value, "value"), frame);
+  const struct end end = end_of(host, json_object_get(argument, "to"));
+  const char *label = several_text(argument, "log");
+  struct listener *callback = several_callback(host, argument);
+  const json_t *given = json_object_get(argument, "value");
+  json_t *message = given != NULL && !several_true(argument, "no-value")
+                        ? several_made(host, given, frame)
+                        : json_pack("{s:b}", "$undefined", 1);
   char *text = json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY);
   struct pl_channel_sent *sent = NULL;
+  struct pl_channel_passing passing;
+  bool passes = end.connected && handle_of(host, argument, &passing);
   if (callback != NULL) {
     sent = several_new(host, sizeof *sent);
     sent->written = on_sent;
     sent->arg = callback;
   }
-  int result = !end->connected
-                   ? -ENOTCONN
-                   : host->table->send(end->channel, text, strlen(text), sent);
-  if (result < 0) send_failed(end, callback);
-  if (several_text(value, "log") != NULL)
-    several_record(host, several_text(value, "log"), json_boolean(result > 0));
+  int result = -ENOTCONN;
+  if (end.connected)
+    result = host->table->send_value(end.channel, text, strlen(text),
+                                     passes ? &passing : NULL, sent);
+  if (result == -ENOTCONN && callback != NULL)
+    several_call_later(callback, json_string("ERR_IPC_CHANNEL_CLOSED"), NULL);
+  else if (result == -ENOTCONN)
+    several_later(host, tell_closed, end.thing);
+  if (label != NULL)
+    several_record(host, label,
+                   result == -EINVAL ? json_string(refusal(given, argument))
+                                     : json_boolean(result > 0));
+  else if (result < 0 && result != -ENOTCONN)
+    several_exit(host, 1); /* an uncaught exception */
   free(text);
   json_decref(message);
 }
 
-static void tell_disconnected(void *arg, int status) {
-  struct actor *end = arg;
-  (void)status;
-  several_fire(end, "error", json_string("ERR_IPC_DISCONNECTED"), NULL, NULL);
+static void disconnect(struct several *host, const json_t *argument) {
+  const struct end end = end_of(host, json_object_get(argument, "of"));
+  int error = end.connected ? host->table->disconnect(end.channel) : -ENOTCONN;
+  if (error != 0) several_later(host, tell_disconnected, end.thing);
+  end.thing->connected = false;
+  if (several_text(argument, "log") != NULL)
+    several_record(host, several_text(argument, "log"), json_string("ok"));
 }
 
-static void disconnect(struct several *host, const json_t *value) {
-  const json_t *of = json_object_get(value, "of");
-  const struct pl_loop_table *loop = &host->library->loop;
-  struct actor *end =
-      of != NULL ? several_find(host, of) : several_parent(host);
-  int error =
-      end->connected ? host->table->disconnect(end->channel) : -ENOTCONN;
-  if (error != 0) {
-    void *task = several_new(host, loop->size_of(PL_KIND_TICK));
-    if (loop->init(host->loop, PL_KIND_TICK, task, tell_disconnected, end) ||
-        loop->tick(task) != 0)
-      several_refuse(host, "a tick");
-  } else if (end == host->parent) {
-    host->table->resume(end->channel); /* to see the other side's end */
-  }
-  end->connected = false;
-  if (several_text(value, "log") != NULL)
-    several_record(host, several_text(value, "log"), json_string("ok"));
-}
-
-static void keep(struct several *host, const json_t *value, bool kept) {
-  const json_t *of = json_object_get(value, "of");
-  if (of != NULL) {
-    void *channel = several_find(host, of)->channel;
-    (kept ? host->table->channel_ref : host->table->channel_unref)(channel);
-    return;
-  }
-  struct actor *parent = several_parent(host);
-  parent->kept_set = true;
-  parent->kept = kept;
-  if (kept && parent->channel != NULL) host->table->resume(parent->channel);
-  settle(parent);
+static void keep(struct several *host, const json_t *argument, bool kept) {
+  const struct end end = end_of(host, json_object_get(argument, "of"));
+  if (end.channel != NULL)
+    (kept ? host->table->channel_ref : host->table->channel_unref)(end.channel);
 }
 
 bool several_channel_operation(struct several *host, const char *name,
                                const json_t *argument,
                                const struct frame *frame) {
-  if (strcmp(name, "parent.on") == 0) {
+  if (strcmp(name, "parent.on") == 0)
     listen_to_parent(host, argument);
-  } else if (strcmp(name, "parent.off") == 0) {
-    several_find(host, argument)->own->off = true;
-    settle(several_parent(host));
-  } else if (strcmp(name, "parent.field") == 0) {
+  else if (strcmp(name, "parent.off") == 0)
+    stop_listening(host, argument);
+  else if (strcmp(name, "parent.field") == 0)
     parent_field(host, argument);
-  } else if (strcmp(name, "channel.ref") == 0) {
+  else if (strcmp(name, "channel.ref") == 0)
     keep(host, argument, true);
-  } else if (strcmp(name, "channel.unref") == 0) {
+  else if (strcmp(name, "channel.unref") == 0)
     keep(host, argument, false);
-  } else if (strcmp(name, "send") == 0) {
+  else if (strcmp(name, "send") == 0)
     send(host, argument, frame);
-  } else if (strcmp(name, "disconnect") == 0) {
+  else if (strcmp(name, "disconnect") == 0)
     disconnect(host, argument);
-  } else {
+  else
     return false;
-  }
   return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * several_children.c: children: what they are started with, what is read from
- * them and written to them, how their end is told.
+ * several_children.c: children: what they are started with, how their end is
+ * told, what may be asked of them and of other things.
  *
  * Invariant: `close` is told once, after `exit` and after the end of every
  * stream that is read.
@@ -14,17 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 extern char **environ;
 
 /* ---- what is started ----------------------------------------------------- */
-
-struct words {
-  const char **at;
-  size_t count;
-};
 
 static void add_word(struct several *host, struct words *words,
                      const char *word) {
@@ -43,7 +37,7 @@ static const char *own_executable(struct several *host) {
   return several_copy(host, path);
 }
 
-static struct words command_of(struct several *host, const json_t *value) {
+struct words several_command(struct several *host, const json_t *value) {
   struct words words = {0};
   const char *role = several_text(value, "role");
   const char *command = several_text(value, "command");
@@ -62,11 +56,8 @@ static struct words command_of(struct several *host, const json_t *value) {
     add_word(host, &words, host->path);
   }
   const json_t *args = json_object_get(value, "args");
-  for (size_t i = 0; i < json_array_size(args); i++) {
-    const char *word = json_string_value(json_array_get(args, i));
-    if (strstr(word, "$nul") != NULL) several_refuse(host, "$nul");
-    add_word(host, &words, word);
-  }
+  for (size_t i = 0; i < json_array_size(args); i++)
+    add_word(host, &words, json_string_value(json_array_get(args, i)));
   return words;
 }
 
@@ -85,7 +76,7 @@ static void set_variable(struct several *host, struct words *words,
   add_word(host, words, entry);
 }
 
-static struct words environment_of(struct several *host, const json_t *value) {
+struct words several_environment(struct several *host, const json_t *value) {
   struct words words = {0};
   json_t *only = json_object_get(value, "env-only");
   const char *role = several_text(value, "role"), *name;
@@ -111,14 +102,6 @@ static struct words environment_of(struct several *host, const json_t *value) {
   }
   if (words.at == NULL) words.at = several_new(host, sizeof(const char *));
   return words;
-}
-
-static const char *place_of(struct several *host, const json_t *value) {
-  const char *cwd = several_text(value, "cwd");
-  if (cwd == NULL || cwd[0] == '/') return cwd;
-  char *path = several_new(host, strlen(host->dir) + strlen(cwd) + 2);
-  sprintf(path, "%s/%s", host->dir, cwd);
-  return path;
 }
 
 static enum pl_child_stdio_kind kind_of(struct several *host,
@@ -154,128 +137,16 @@ static unsigned stdio_of(struct several *host, const json_t *value,
   return count;
 }
 
-/* ---- streams ------------------------------------------------------------- */
+/* ---- children ------------------------------------------------------------ */
 
-static void maybe_close(struct actor *child) {
+void several_close_child(struct actor *child) {
   if (!child->exited || child->closed) return;
   for (unsigned i = 1; i < child->stream_count; i++)
     if (child->streams[i].fd >= 0 && !child->streams[i].over) return;
   child->closed = true;
-  several_fire(child, "close", several_status(child->code, child->signal), NULL,
+  several_fire(child, "close", several_status(child->code, child->signal),
                NULL);
 }
-
-static void stream_over(struct stream *stream) {
-  if (stream->over) return;
-  stream->over = true;
-  several_call(
-      stream->collector,
-      several_shown(stream->text != NULL ? stream->text : "", stream->length),
-      json_pack("{s:I}", "length", (json_int_t)stream->length), NULL);
-  maybe_close(stream->child);
-}
-
-static void on_bytes(void *arg, const void *data, ptrdiff_t length) {
-  struct stream *stream = arg;
-  if (length <= 0) {
-    stream->host->library->loop.handle_close(stream->storage, NULL);
-    stream_over(stream);
-    return;
-  }
-  size_t wanted = stream->length + (size_t)length;
-  if (wanted > stream->room) {
-    size_t room = wanted * 2 + 4096;
-    char *grown = several_new(stream->host, room);
-    if (stream->length > 0) memcpy(grown, stream->text, stream->length);
-    stream->text = grown;
-    stream->room = room;
-  }
-  memcpy(stream->text + stream->length, data, (size_t)length);
-  stream->length = wanted;
-}
-
-static void open_stream(struct stream *stream, int fd) {
-  struct several *host = stream->host;
-  const struct pl_loop_table *loop = &host->library->loop;
-  stream->fd = fd;
-  stream->storage = several_new(host, loop->size_of(PL_KIND_STREAM));
-  if (loop->init(host->loop, PL_KIND_STREAM, stream->storage, NULL, stream) ||
-      loop->stream_open(stream->storage, fd) != 0)
-    several_refuse(host, "a stream");
-  if (stream->index > 0 && loop->stream_read(stream->storage, on_bytes) != 0)
-    several_refuse(host, "reading a stream");
-}
-
-struct writing {
-  struct stream *stream;
-  struct listener *callback;
-};
-
-static void end_input(struct stream *stream) {
-  if (stream->ending && stream->writing == 0 && !stream->over) {
-    stream->over = true;
-    shutdown(stream->fd, SHUT_WR);
-    stream->host->library->loop.handle_close(stream->storage, NULL);
-  }
-}
-
-static void on_written(void *arg, int status) {
-  struct writing *writing = arg;
-  struct stream *stream = writing->stream;
-  stream->writing--;
-  several_call(writing->callback,
-               status == 0 ? json_string("ok") : several_error_name(status),
-               NULL, NULL);
-  end_input(stream);
-}
-
-static void input(struct several *host, const json_t *value) {
-  const struct pl_loop_table *loop = &host->library->loop;
-  struct actor *child = several_find(host, json_object_get(value, "of"));
-  struct stream *stream = &child->streams[0];
-  const char *text = several_text(value, "text");
-  size_t length =
-      text != NULL ? strlen(text) : (size_t)several_number(value, "bytes", 0);
-  if (stream->fd < 0) return;
-  if (length > 0) {
-    struct writing *writing = several_new(host, sizeof *writing);
-    char *bytes = several_new(host, length);
-    void *request = several_new(host, loop->size_of(PL_KIND_WRITE));
-    if (text != NULL)
-      memcpy(bytes, text, length);
-    else
-      memset(bytes, 'x', length);
-    *writing = (struct writing){stream, several_callback(host, value)};
-    stream->writing++;
-    if (loop->init(host->loop, PL_KIND_WRITE, request, on_written, writing) ||
-        loop->stream_write(stream->storage, request, bytes, length) != 0)
-      several_refuse(host, "writing a stream");
-  }
-  if (several_true(value, "end")) {
-    stream->ending = true;
-    end_input(stream);
-  }
-}
-
-static void collect(struct several *host, const json_t *value) {
-  struct actor *child = several_find(host, json_object_get(value, "of"));
-  long from = several_number(value, "from", 1);
-  if (from >= SEVERAL_STREAMS || child->streams[from].fd < 0)
-    several_refuse(host, "collect");
-  child->streams[from].collector = several_callback(host, value);
-}
-
-static void stop_reading(struct several *host, const json_t *value) {
-  struct actor *child = several_find(host, json_object_get(value, "of"));
-  struct stream *stream = &child->streams[several_number(value, "from", 1)];
-  if (stream->fd < 0 || stream->over) return;
-  host->library->loop.handle_close(stream->storage, NULL);
-  close(stream->fd);
-  stream->over = true;
-  maybe_close(child);
-}
-
-/* ---- children ------------------------------------------------------------ */
 
 static void on_exit_of(void *arg, int code, int signal) {
   struct actor *child = arg;
@@ -290,40 +161,31 @@ static void on_exit_of(void *arg, int code, int signal) {
       child, "exit", several_status(code, signal),
       json_pack("{s:o,s:o}", "code",
                 signal == 0 ? json_integer(code) : json_null(), "signal",
-                signal == 0 ? json_null() : several_status(code, signal)),
-      NULL);
-  maybe_close(child);
+                signal == 0 ? json_null() : several_status(code, signal)));
+  several_close_child(child);
 }
 
-static void tell_spawned(void *arg, int status) {
+static void on_started(void *arg, int error) {
   struct actor *child = arg;
-  (void)status;
-  if (child->error == 0) {
-    several_fire(child, "spawn", NULL, NULL, NULL);
+  if (error == 0) {
+    several_fire(child, "spawn", NULL, NULL);
     return;
   }
   if (!several_listens(child, "error")) {
     fprintf(stderr, "plumb-host: spawn %s: %s\n", child->file,
-            strerror(-child->error));
+            strerror(-error));
     exit(1);
   }
   char call[512];
   snprintf(call, sizeof call, "spawn %s", child->file);
-  several_fire(child, "error", several_error_name(child->error),
+  several_fire(child, "error", several_error_name(error),
                json_pack("{s:s,s:s,s:s,s:i}", "path", child->file, "syscall",
-                         call, "spawnargs", child->words, "errno",
-                         child->error),
-               NULL);
-  several_fire(child, "close", json_integer(child->error), NULL, NULL);
+                         call, "spawnargs", child->words, "errno", error));
+  several_fire(child, "close", json_integer(error), NULL);
 }
 
-static void later(struct several *host, void (*what)(void *, int), void *arg) {
-  const struct pl_loop_table *loop = &host->library->loop;
-  void *task = several_new(host, loop->size_of(PL_KIND_TICK));
-  if (loop->init(host->loop, PL_KIND_TICK, task, what, arg) != 0 ||
-      loop->tick(task) != 0)
-    several_refuse(host, "a tick");
-}
+static const struct pl_child_calls child_calls = {
+    .size = sizeof child_calls, .started = on_started, .exited = on_exit_of};
 
 static char *joined(struct several *host, const struct words *words,
                     size_t from) {
@@ -337,133 +199,84 @@ static char *joined(struct several *host, const struct words *words,
 }
 
 static void take_streams(struct actor *child,
-                         const struct pl_child_stdio *stdio, unsigned count) {
-  child->stream_count = count;
-  for (unsigned i = 0; i < count; i++) {
-    if (stdio[i].kind == PL_CHILD_PIPE)
-      open_stream(&child->streams[i], stdio[i].fd);
-    else if (stdio[i].kind == PL_CHILD_CHANNEL)
-      several_connect(child, stdio[i].fd);
+                         const struct pl_child_options *what) {
+  child->stream_count = what->stdio_count;
+  for (unsigned i = 0; i < what->stdio_count; i++) {
+    if (what->stdio[i].kind == PL_CHILD_PIPE)
+      several_open_stream(&child->streams[i], what->stdio[i].fd);
+    else if (what->stdio[i].kind == PL_CHILD_CHANNEL)
+      several_connect(child, what->stdio[i].fd, what->advanced);
   }
+}
+
+/* The code of what the call throws, or NULL. */
+static const char *thrown(const json_t *value, bool channel, unsigned channels,
+                          const char *mode) {
+  const char *name = several_text(value, "kill-signal");
+  if (channel && channels == 0) return "!ERR_CHILD_PROCESS_IPC_REQUIRED";
+  if (channels > 1) return "!ERR_IPC_ONE_PIPE";
+  if (mode != NULL && strcmp(mode, "json") != 0 &&
+      strcmp(mode, "advanced") != 0)
+    return "!ERR_INVALID_ARG_VALUE";
+  return name != NULL && several_signal(name) < 0 ? "!ERR_UNKNOWN_SIGNAL"
+                                                  : NULL;
 }
 
 static void start(struct several *host, const json_t *value, bool channel) {
   struct pl_child_stdio stdio[SEVERAL_STREAMS] = {0};
-  struct words words = command_of(host, value);
-  struct words env = environment_of(host, value);
+  struct words words = several_command(host, value);
+  struct words env = several_environment(host, value);
+  const char *mode = several_text(value, "serialization");
+  const char *label = several_text(value, "log");
+  const char *kill_signal = several_text(value, "kill-signal");
   unsigned count = stdio_of(host, value, channel, stdio), channels = 0;
   for (unsigned i = 0; i < count; i++)
     channels += stdio[i].kind == PL_CHILD_CHANNEL;
-  const char *wrong = channel && channels == 0
-                          ? "!ERR_CHILD_PROCESS_IPC_REQUIRED"
-                      : channels > 1 ? "!ERR_IPC_ONE_PIPE"
-                                     : NULL;
+  const char *wrong = thrown(value, channel, channels, mode);
   if (wrong != NULL) {
-    several_record(host, several_text(value, "log"), json_string(wrong));
+    several_record(host, label, json_string(wrong));
     return;
   }
-  const struct pl_child_options options = {.size = sizeof options,
-                                           .file = words.at[0],
-                                           .argv = words.at,
-                                           .env = env.at,
-                                           .cwd = place_of(host, value),
-                                           .stdio = stdio,
-                                           .stdio_count = count,
-                                           .detached =
-                                               several_true(value, "detached"),
-                                           .uid = -1};
   struct actor *child = several_make(host, ACTOR_CHILD, value);
-  child->process = several_new(host, host->table->process_size);
   child->file = words.at[0];
+  if (several_text(value, "argv0") != NULL)
+    words.at[0] = several_text(value, "argv0");
   child->words = joined(host, &words, 1);
-  child->error = host->table->spawn(host->loop, child->process, &options,
-                                    on_exit_of, child);
-  child->started = child->error == 0;
-  if (child->started) take_streams(child, stdio, count);
-  later(host, tell_spawned, child);
-  if (several_text(value, "log") != NULL)
-    several_record(host, several_text(value, "log"), json_string("ok"));
-}
-
-/* ---- exec ---------------------------------------------------------------- */
-
-struct running {
-  struct several *host;
-  struct listener *callback;
-  char *words;
-};
-
-static void on_done(void *arg, const struct pl_child_result *result) {
-  struct running *running = arg;
-  json_t *outcome = json_string("ok");
-  json_t *given =
-      json_pack("{s:o,s:o,s:I,s:I}", "stdout",
-                several_shown(result->out, result->out_length), "stderr",
-                several_shown(result->err, result->err_length), "stdout-length",
-                (json_int_t)result->out_length, "stderr-length",
-                (json_int_t)result->err_length);
-  if (result->error != 0 || result->code != 0 || result->signal != 0) {
-    json_decref(outcome);
-    outcome = result->error == -ENOBUFS
-                  ? json_string("ERR_CHILD_PROCESS_STDIO_MAXBUFFER")
-              : result->signal != 0 ? json_string("Error")
-                                    : json_integer(result->code);
-    json_object_set_new(given, "code",
-                        result->signal == 0 ? json_integer(result->code)
-                                            : json_null());
-    json_object_set_new(given, "signal",
-                        result->signal != 0 ? several_status(-1, result->signal)
-                                            : json_null());
-    json_object_set_new(given, "killed", json_boolean(result->killed));
-    json_object_set_new(given, "cmd", json_string(running->words));
-  }
-  several_call(running->callback, outcome, given, NULL);
-}
-
-static int signal_of(struct several *host, const char *name) {
-  for (int number = 1; name != NULL && number < NSIG; number++) {
-    const char *known = sigabbrev_np(number);
-    if (known != NULL && strncmp(name, "SIG", 3) == 0 &&
-        strcmp(name + 3, known) == 0)
-      return number;
-  }
-  (void)host;
-  return -1;
-}
-
-static void execute(struct several *host, const json_t *value, bool shell) {
-  struct words words = command_of(host, value);
-  struct words env = environment_of(host, value);
-  struct running *running = several_new(host, sizeof *running);
-  const char *kill_signal = several_text(value, "kill-signal");
-  const struct pl_child_run what = {
-      .size = sizeof what,
-      .command = shell ? several_text(value, "command") : NULL,
-      .child = {.size = sizeof what.child,
-                .file = words.at[0],
-                .argv = words.at,
-                .env = env.at,
-                .cwd = place_of(host, value),
-                .uid = -1},
+  const struct pl_child_options options = {
+      .size = sizeof options,
+      .file = child->file,
+      .argv = words.at,
+      .env = env.at,
+      .cwd = several_place(host, several_text(value, "cwd")),
+      .stdio = stdio,
+      .stdio_count = count,
+      .detached = several_true(value, "detached"),
+      .uid = (int)several_number(value, "uid", -1),
+      .advanced = mode != NULL && strcmp(mode, "advanced") == 0,
       .timeout_ms = (uint64_t)several_number(value, "timeout", 0),
-      .kill_signal = kill_signal != NULL ? signal_of(host, kill_signal) : 0,
-      .max_buffer = (size_t)several_number(value, "max-buffer", 0)};
-  running->host = host;
-  running->callback = several_callback(host, value);
-  running->words =
-      shell ? several_copy(host, what.command) : joined(host, &words, 0);
-  int error =
-      host->table->exec(host->loop, several_new(host, host->table->exec_size),
-                        &what, on_done, running);
-  if (error == 0 || running->callback == NULL) return;
-  char call[512];
-  snprintf(call, sizeof call, "spawn %s", words.at[0]);
-  several_call_later(running->callback, several_error_name(error),
-                     json_pack("{s:s,s:i,s:s,s:s}", "syscall", call, "errno",
-                               error, "stdout", "", "stderr", ""));
+      .kill_signal = kill_signal != NULL ? several_signal(kill_signal) : 0};
+  child->process = several_new(host, host->table->process_size);
+  int error = host->table->spawn(host->loop, child->process, &options,
+                                 &child_calls, child);
+  if (error == 0 && host->table->pid(child->process) != 0)
+    take_streams(child, &options);
+  char code[40] = "ok";
+  if (error != 0) snprintf(code, sizeof code, "!%s", strerrorname_np(-error));
+  if (label != NULL)
+    several_record(host, label, json_string(code));
+  else if (error != 0)
+    several_exit(host, 1); /* an uncaught exception */
 }
 
 /* ---- questions ----------------------------------------------------------- */
+
+static bool send_signal(struct actor *thing, int number) {
+  const struct pl_processes_table *table = thing->host->table;
+  if (thing->kind == ACTOR_WORKER) return several_worker_kill(thing, number);
+  if (thing->kind == ACTOR_EXEC)
+    return table->exec_kill(thing->process, number) == 0;
+  return table->kill(thing->process, number) == 0;
+}
 
 static void kill_child(struct several *host, const json_t *value) {
   struct actor *child = several_find(host, json_object_get(value, "of"));
@@ -472,63 +285,70 @@ static void kill_child(struct several *host, const json_t *value) {
   int number = signal == NULL ? SIGTERM
                : json_is_integer(signal)
                    ? (int)json_integer_value(signal)
-                   : signal_of(host, json_string_value(signal));
+                   : several_signal(json_string_value(signal));
   if (number < 0) {
     several_record(host, label, json_string("!ERR_UNKNOWN_SIGNAL"));
     return;
   }
-  bool sent = child->started && !child->exited &&
-              host->table->kill(child->process, number) == 0;
-  if (sent && number != 0) child->killed = true;
+  bool sent = send_signal(child, number);
   if (label != NULL) several_record(host, label, json_boolean(sent));
 }
 
-static json_t *object_or_null(bool there) {
-  return json_string(there ? "object" : "null");
+static json_t *child_field(struct actor *child, const char *name) {
+  const struct pl_processes_table *table = child->host->table;
+  bool gone = child->exited;
+  if (strcmp(name, "pid") == 0)
+    return json_string(table->pid(child->process) != 0 ? "number"
+                                                       : "undefined");
+  if (strcmp(name, "connected") == 0) return json_boolean(child->connected);
+  if (strcmp(name, "killed") == 0)
+    return json_boolean(table->killed(child->process));
+  if (strcmp(name, "exit-code") == 0)
+    return gone && child->signal == 0 ? json_integer(child->code) : json_null();
+  if (strcmp(name, "signal-code") == 0)
+    return gone && child->signal != 0 ? several_status(-1, child->signal)
+                                      : json_null();
+  if (strcmp(name, "spawn-file") == 0) return json_string(child->file);
+  if (strcmp(name, "spawn-args") == 0) {
+    char whole[1024];
+    snprintf(whole, sizeof whole, "%s%s%s", child->file,
+             child->words[0] != '\0' ? " " : "", child->words);
+    return json_string(whole);
+  }
+  if (strcmp(name, "stdin") == 0)
+    return several_kind(child->streams[0].fd >= 0);
+  if (strcmp(name, "stdout") == 0)
+    return several_kind(child->streams[1].fd >= 0);
+  if (strcmp(name, "stdio-length") == 0)
+    return json_integer((json_int_t)child->stream_count);
+  if (strcmp(name, "channel") == 0)
+    return several_kind(child->channel != NULL && child->connected);
+  return NULL;
 }
 
 static void field(struct several *host, const json_t *value) {
-  struct actor *child = several_find(host, json_object_get(value, "of"));
+  struct actor *thing = several_find(host, json_object_get(value, "of"));
   const char *name = several_text(value, "name");
   json_t *told = NULL;
-  bool gone = child->exited;
-  if (strcmp(name, "pid") == 0)
-    told = json_string(child->started ? "number" : "undefined");
-  else if (strcmp(name, "connected") == 0)
-    told = json_boolean(child->connected);
-  else if (strcmp(name, "killed") == 0)
-    told = json_boolean(child->killed);
-  else if (strcmp(name, "exit-code") == 0)
-    told = gone && child->signal == 0 ? json_integer(child->code) : json_null();
-  else if (strcmp(name, "signal-code") == 0)
-    told = gone && child->signal != 0 ? several_status(-1, child->signal)
-                                      : json_null();
-  else if (strcmp(name, "spawn-file") == 0)
-    told = json_string(child->file);
-  else if (strcmp(name, "stdin") == 0)
-    told = object_or_null(child->streams[0].fd >= 0);
-  else if (strcmp(name, "stdout") == 0)
-    told = object_or_null(child->streams[1].fd >= 0);
-  else if (strcmp(name, "stdio-length") == 0)
-    told = json_integer((json_int_t)child->stream_count);
-  else if (strcmp(name, "channel") == 0)
-    told = object_or_null(child->channel != NULL && child->connected);
-  else
-    several_refuse(host, name);
+  if (thing->kind == ACTOR_CHILD)
+    told = child_field(thing, name);
+  else if (thing->kind == ACTOR_RESULT)
+    told = json_incref(json_object_get(thing->own, name));
+  else if (thing->kind == ACTOR_SERVER || thing->kind == ACTOR_CONNECTION)
+    told = several_socket_field(thing, name);
+  else if (thing->kind == ACTOR_UDP)
+    told = several_udp_field(thing, name);
+  else if (thing->kind == ACTOR_WORKER)
+    told = several_worker_field(thing, name);
+  if (told == NULL) several_refuse(host, name);
   several_record(host, several_text(value, "log"), told);
 }
 
-static void listen_to(struct several *host, const json_t *value) {
-  struct actor *child = several_find(host, json_object_get(value, "of"));
-  struct listener *listener = several_callback(host, value);
-  if (listener == NULL) listener = several_new(host, sizeof *listener);
-  listener->host = host;
-  listener->event = several_text(value, "event");
-  listener->once = several_true(value, "once");
-  struct listener **at = &child->listeners;
-  while (*at != NULL)
-    at = &(*at)->next;
-  *at = listener;
+static void when(struct several *host, const json_t *value) {
+  struct actor *thing = several_find(host, json_object_get(value, "of"));
+  struct listener *listener = several_listen(host, thing, value);
+  if (thing->kind == ACTOR_CONNECTION && strcmp(listener->event, "data") == 0)
+    several_flow(thing);
 }
 
 bool several_child_operation(struct several *host, const char *name,
@@ -539,24 +359,14 @@ bool several_child_operation(struct several *host, const char *name,
     start(host, argument, false);
   else if (strcmp(name, "fork") == 0)
     start(host, argument, true);
-  else if (strcmp(name, "exec") == 0)
-    execute(host, argument, true);
-  else if (strcmp(name, "exec-file") == 0)
-    execute(host, argument, false);
   else if (strcmp(name, "kill") == 0)
     kill_child(host, argument);
-  else if (strcmp(name, "input") == 0)
-    input(host, argument);
-  else if (strcmp(name, "collect") == 0)
-    collect(host, argument);
-  else if (strcmp(name, "stop-reading") == 0)
-    stop_reading(host, argument);
   else if (strcmp(name, "child.ref") == 0)
     host->table->process_ref(several_find(host, argument)->process);
   else if (strcmp(name, "child.unref") == 0)
     host->table->process_unref(several_find(host, argument)->process);
   else if (strcmp(name, "when") == 0)
-    listen_to(host, argument);
+    when(host, argument);
   else if (strcmp(name, "field") == 0)
     field(host, argument);
   else

@@ -187,8 +187,7 @@ static void put_object(struct clone_writer *writer, struct pl_value *value) {
     put_double(out, value->number);
     break;
   case PL_VALUE_BYTES:
-    pl__bytes_add(out, value->view == PL_VIEW_UINT8 ? "\\\0\1" : "\\\0\012",
-                  3);
+    pl__bytes_add(out, value->view == PL_VIEW_UINT8 ? "\\\0\1" : "\\\0\012", 3);
     put_varint(out, value->length);
     pl__bytes_add(out, value->bytes, value->length);
     break;

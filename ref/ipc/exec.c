@@ -79,6 +79,12 @@ void pl_exec_kill(struct pl_exec *exec) {
   end_if_over(exec);
 }
 
+int pl_exec_signal(struct pl_exec *exec, int signum) {
+  int error = pl_process_kill(&exec->process, signum);
+  if (error == 0 && signum != 0) exec->result.killed = true;
+  return error;
+}
+
 static void on_timeout(void *arg, int status) {
   struct pl_exec *exec = arg;
   (void)status;
@@ -148,8 +154,9 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
   struct pl_spawn_options spawn = options->spawn;
   struct pl_stdio stdio[3] = {
       {PL_STDIO_IGNORE, -1}, {PL_STDIO_PIPE, -1}, {PL_STDIO_PIPE, -1}};
-  bool input = options->input != NULL && options->input_length > 0;
-  if (input) stdio[0].kind = PL_STDIO_PIPE;
+  bool input = options->input != NULL && options->input_length > 0 &&
+               options->input_fd == NULL;
+  if (input || options->input_fd != NULL) stdio[0].kind = PL_STDIO_PIPE;
   if (options->command != NULL) {
     spawn.file = shell;
     spawn.argv = shell_argv;
@@ -174,6 +181,7 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
   prepare(loop, exec, &exec->err);
   if (input) prepare(loop, exec, &exec->in);
   exec->in.fd = stdio[0].fd;
+  if (options->input_fd != NULL) *options->input_fd = stdio[0].fd;
   exec->out.fd = stdio[1].fd;
   exec->err.fd = stdio[2].fd;
   exec->out.open = exec->err.open = true;

@@ -165,6 +165,7 @@ struct pl_exec_options {
   size_t max_buffer;             /* of each stream, bytes; 1 MiB */
   const char *input;             /* for its stdin, borrowed; NULL: empty */
   size_t input_length;
+  int *input_fd; /* or: gives our end of its stdin, the caller's; NULL */
 };
 
 /*
@@ -217,6 +218,9 @@ int pl_exec_start(struct pl_loop *loop, struct pl_exec *exec,
 
 /* Sends the kill signal and gives its streams up, as a time-out does. */
 void pl_exec_kill(struct pl_exec *exec);
+
+/* Sends a signal and no more; `killed` will tell. As pl_process_kill(). */
+int pl_exec_signal(struct pl_exec *exec, int signum);
 
 /*
  * Runs a program to its end before it returns, on a loop of its own, so that
