@@ -125,6 +125,11 @@ def test_a_shard_has_a_name_of_its_own(
     ("plumbline run --select loop/t", ["loop/timers/"]),
     ("plumbline run --select LOOP-T", ["LOOP-TIMER-1"]),
     ("plumbline run --sel", ["--select"]),
+    ("plumbline --color off ru", ["run", "runtimes"]),
+    ("plumbline explain LOOP-T", ["LOOP-TIMER-1"]),
+    ("plumbline explore loop/ti", ["loop/timers/"]),
+    ("plumbline diff libev", ["libev"]),
+    ("plumbline diff old.js", ["old.js"]),
 ])
 def test_words_are_completed(
     words: str, found: list[str], env: dict[str, str], tmp_path: Path
@@ -135,6 +140,21 @@ def test_words_are_completed(
     assert (done.returncode, done.stderr) == (0, "")
     got = [line.split(",", 1)[1] for line in done.stdout.splitlines()]
     assert got == found
+
+
+def test_a_line_separator_in_a_case_is_no_end_of_a_line(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """Some cases are about just that."""
+    corpus = tmp_path / "build/corpus/corpus.jsonl"
+    head, first, rest = corpus.read_text(encoding="utf-8").split("\n", 2)
+    case = {**json.loads(first), "claim": "x\u2028y"}
+    corpus.write_text("\n".join(
+        [head, json.dumps(case, ensure_ascii=False), rest]), encoding="utf-8")
+    done = _run({
+        **env, "_PLUMBLINE_COMPLETE": "bash_complete", "COMP_CWORD": "3",
+        "COMP_WORDS": "plumbline run --select loop/t"}, tmp_path)
+    assert done.stdout == "plain,loop/timers/\n"
 
 
 def test_without_a_build_nothing_is_completed(

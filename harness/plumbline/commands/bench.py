@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plumbline.completing import complete_implementations
 from plumbline.errors import MeasurementError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ _QUICK_BUDGET = 40.0  # seconds after which --quick begins no round
 
 
 @click.command("bench", epilog=_EPILOG)
-@click.argument("implementations", nargs=-1, metavar="[IMPL]...")
+@click.argument("implementations", nargs=-1, metavar="[IMPL]...",
+                shell_complete=complete_implementations)
 @click.option("--filter", "pattern", metavar="REGEX",
               help="Only the benchmarks whose name matches.")
 @click.option("--quick", is_flag=True,
@@ -137,29 +139,47 @@ def _targets(
     return targets + [own_adapter(words, "") for words in adapters]
 
 
+def _offered(
+    places: Places, provider: Path, pattern: str | None
+) -> tuple[str, list[str]]:
+    """What a provider is called, and its benchmarks that match."""
+    from plumbline.measure import list_benchmarks
+
+    try:
+        wanted = re.compile(pattern or "")
+    except re.error as error:
+        raise UsageError(f"this is no regular expression: {error}",
+                         place=pattern) from error
+    (speaks, names), = list_benchmarks(places.bench, [provider]).items()
+    return speaks, [name for name in names if wanted.search(name)]
+
+
 def _contenders(
     places: Places, targets: Sequence[Target], pattern: str | None,
     quick: bool,
 ) -> list[Contender]:
     """Who takes part: a provider says itself what it is called and has."""
-    from plumbline.measure import Contender, list_benchmarks
+    from plumbline.measure import Contender
     from plumbline.measure._adapter import workload_of
+    from plumbline.measure._programs import programs_of
 
     found: list[Contender] = []
     for target in targets:
         names: list[str] = []
         speaks = target.title
         if target.provider is not None:
-            offered = list_benchmarks(places.bench, [target.provider],
-                                      pattern)
-            (speaks, names), = offered.items()
+            speaks, names = _offered(places, target.provider, pattern)
         if quick:  # the first size of each
             firsts = {workload_of(n)[0]: n for n in reversed(names)}
             names = [n for n in names if n in firsts.values()]
         taken = sum(one.speaks == speaks for one in found)
         label = f"{speaks}#{taken + 1}" if taken else speaks
-        found.append(Contender(label, target, names, speaks))
-    if not any(one.names for one in found):
+        programs = [p for p in programs_of(places.bench, target, label, quick)
+                    if pattern is None or re.search(pattern, p.name)]
+        found.append(Contender(label, target, names, speaks, programs))
+    if pattern and not any(one.names or one.programs for one in found):
+        raise UsageError(f"no benchmark matches '{pattern}'")
+    if not any(one.target.provider for one in found):
         raise UsageError(
             "an adapter is measured beside a provider library, which says "
             "what there is to measure", remedy="name ref, too")
@@ -244,6 +264,7 @@ def _write(
 ) -> None:
     from plumbline import __version__
     from plumbline.measure import merge, spread, write_document
+    from plumbline.measure._programs import FLOOR
 
     context = {"suite_version": __version__, "executable": "plumb-bench"}
     if interrupted:
@@ -253,8 +274,9 @@ def _write(
     words = " ".join(["plumbline", *sys.argv[1:]])
     libraries = {c.label for c in contenders if c.target.provider}
     order = {name: n for n, name in enumerate(
-        name for one in contenders for name in one.names)}
-    who = [one.label for one in contenders]
+        [name for one in contenders for name in one.names]
+        + [p.name for one in contenders for p in one.programs])}
+    who = [*(one.label for one in contenders), FLOOR]
     series = sorted(merge(done.rounds), key=lambda s: (
         order.get(s.name, 0), who.index(s.implementation)))
     write_document(file, series, context,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plumbline.completing import complete_cases, complete_sides
 from plumbline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +32,15 @@ _SHOWN = 20  # changes of a group in the terminal
 
 
 @click.command("diff", epilog=_EPILOG)
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", shell_complete=complete_sides)
+@click.argument("new", shell_complete=complete_sides)
 @click.option("--format", "kind", default="text", metavar="FORMAT",
               type=click.Choice(["text", "markdown", "html", "json"]),
               help="text, markdown, html or json.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Write it there instead of to stdout.")
 @click.option("--select", multiple=True, metavar="GLOB",
+              shell_complete=complete_cases,
               help="Only these cases: glob, subtree or rule id.")
 @click.option("--all", "everything", is_flag=True,
               help=f"Show more than {_SHOWN} changes of a group.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plumbline.completing import complete_cases
 from plumbline.errors import ResultsError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ Examples:
 
 
 @click.command("explain", epilog=_EPILOG)
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_cases)
 def command(name: str) -> int:
     """Explain a case, a rule, an operation, a trait or a capability.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plumbline.completing import complete_cases
 from plumbline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _TRACES = 60
 
 
 @click.command("explore", epilog=_EPILOG)
-@click.argument("what", metavar="CASE|FILE")
+@click.argument("what", metavar="CASE|FILE", shell_complete=complete_cases)
 @click.option("--json", "as_json", is_flag=True,
               help="One JSON object (an array for several programs).")
 @click.option("--max-runs", type=click.IntRange(1, 100_000_000), metavar="N",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plumbline.completing import complete_cases
 from plumbline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _KINDS = click.Choice(["cases", "rules", "operations", "implementations"])
 @click.command("list", epilog=_EPILOG)
 @click.argument("kind", type=_KINDS, default="cases")
 @click.option("--select", multiple=True, metavar="GLOB",
+              shell_complete=complete_cases,
               help="Only these cases: glob, subtree or rule id.")
 @click.option("--area", metavar="AREA", help="Only this area.")
 @click.option("--level", type=_LEVELS, help="Only this level.")
