@@ -19,6 +19,7 @@ from plumbline.report._overview import overview
 from plumbline.report._scale import CASES, IMPLEMENTATIONS
 from plumbline.report._coverage import coverage
 from plumbline.report._lanes import LANES, lanes_of
+from plumbline.report._pack import pack
 from plumbline.report._write import SCRIPTS, embed, environment
 from plumbline.results import Results, read_many, read_results
 
@@ -125,7 +126,34 @@ def test_the_data_has_every_case_and_result(tmp_path: Path) -> None:
     assert wrong["u"] == 1
     assert wrong["t"] == [[["timeout", "immediate"], 1, 0]]
     assert wrong["ex"]["at"] == 0
-    assert "setImmediate" in bad["javascript"]
+    lines = data["lines"]
+    assert isinstance(lines, list) and len(lines) == len(set(lines))
+    assert any("setImmediate" in lines[n] for n in bad["javascript"])
+
+
+def test_what_is_packed_is_not_lost() -> None:
+    """Each of what is left out, and what is near to it."""
+    plain = {"v": "pass", "ms": 1.5}
+    silent: dict[str, object] = {"v": "unsupported", "t": [], "ms": 0.0,
+                                 "d": "needs a"}
+    case = {"id": "loop/a/b", "rule": "R", "level": "MUST", "area": "loop",
+            "at": "conformance/cases/loop/a.yaml:7", "claim": "",
+            "program": "x\ny\nx", "javascript": "y",
+            "results": [plain, {**plain, "n": 3}, silent,
+                        {**silent, "ms": 2.0}, None]}
+    other = {**case, "at": "conformance/cases/loop/b.yaml:7", "area": "heap",
+             "level": "MAY", "claim": "c"}
+    packed = pack({"rules": {"R": {"level": "MUST"}}, "cases": [case, other]})
+    assert packed["lines"] == ["x", "y"]
+    assert packed["cases"][0] == {
+        "id": "loop/a/b", "rule": "R", "at": 7, "program": [0, 1, 0],
+        "javascript": [1],
+        "results": [1.5, {**plain, "n": 3}, "needs a",
+                    {**silent, "ms": 2.0}, None]}
+    assert {k: packed["cases"][1][k] for k in (
+        "at", "area", "level", "claim")} == {
+        "at": "conformance/cases/loop/b.yaml:7", "area": "heap",
+        "level": "MAY", "claim": "c"}
 
 
 def test_a_case_that_was_not_run_is_counted_against(tmp_path: Path) -> None:

@@ -4,14 +4,27 @@
 'use strict';
 window.plumb = (() => {
   const data = JSON.parse(document.getElementById('data').textContent);
-  // What is as in most cases is left out of the data (report/_data.py).
-  data.cases = data.cases.map((one) => ({
-    claim: '', runs: 1, isolation: 'shared', needs: [], byTrait: [],
-    disputed: null, traces: [], lanes: {},
-    area: one.id.slice(0, one.id.indexOf('/')), ...one,
-    results: one.results.map((result) => (typeof result === 'number' ?
-      {v: 'pass', ms: result} : result)),
-  }));
+  // What report/_pack.py has left out.
+  function whole(result) {
+    if (typeof result === 'number') return {v: 'pass', ms: result};
+    if (typeof result !== 'string') return result;
+    return {v: 'unsupported', t: [], ms: 0, d: result};
+  }
+  data.cases = data.cases.map((one) => {
+    const [area, topic] = one.id.split('/', 2);
+    return {
+      claim: '', runs: 1, isolation: 'shared', needs: [], byTrait: [],
+      disputed: null, traces: [], lanes: {}, area,
+      level: data.rules[one.rule].level, ...one,
+      at: typeof one.at === 'number' ?
+        `conformance/cases/${area}/${topic}.yaml:${one.at}` : one.at,
+      results: one.results.map(whole),
+    };
+  });
+
+  // A case's program, as `program` or as `javascript`.
+  const source = (one, how) =>
+    (one[how] || []).map((n) => data.lines[n]).join('\n');
   const labels = data.implementations.map((one) => one.label);
   const calm = ['pass', 'differs', 'unsupported', 'disputed', 'inconclusive'];
 
@@ -102,6 +115,6 @@ window.plumb = (() => {
     $: (id) => document.getElementById(id), block, byId: new Map(
       data.cases.map((one) => [one.id, one])),
     calm, copier, data, element, kind, labels, marked, name, said, styles,
-    symbol, tabs,
+    source, symbol, tabs,
   };
 })();

@@ -4,7 +4,7 @@
 'use strict';
 window.plumb.panel = (() => {
   const {block, copier, data, element, kind, labels, marked, name, said,
-    styles, symbol, tabs, trace} = window.plumb;
+    source, styles, symbol, tabs, trace} = window.plumb;
 
   function command(title, text) {
     return [element('h3', null, title),
@@ -60,8 +60,8 @@ window.plumb.panel = (() => {
       tabs('Program as', [['program', 'Vocabulary'],
         ['javascript', 'JavaScript']], tab, choose),
       element('div.command', null,
-        element('pre', {tabindex: 0, role: 'tabpanel'}, one[tab]),
-        copier(() => one[tab], 'Copy the program', 'copy')),
+        element('pre', {tabindex: 0, role: 'tabpanel'}, source(one, tab)),
+        copier(() => source(one, tab), 'Copy the program', 'copy')),
       element('p.small', null, one.at),
     ];
   }

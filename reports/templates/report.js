@@ -4,7 +4,7 @@
 'use strict';
 (() => {
   const {$, byId, calm, copier, data, element, kind, labels, matrix,
-    panel} = window.plumb;
+    panel, source} = window.plumb;
   const filters = ['q', 'verdict', 'impl', 'level', 'area', 'needs'];
   const TITLE = document.title;
   // What is open: {one, at}, {rule} or {impl}; and how programs are shown.
@@ -27,7 +27,7 @@
     for (const one of data.cases) {
       one.masks = one.results.map((result) => bits.get(kind(result)) |
         (result && !calm.includes(result.v) ? bits.get(result.v) : 0));
-      one.text = [one.id, one.rule, one.claim, one.program,
+      one.text = [one.id, one.rule, one.claim, source(one, 'program'),
         data.rules[one.rule].title].join('\n').toLowerCase();
       const seen = new Set(one.results.filter(Boolean).map((r) => r.v)
         .filter((v) => v !== 'unsupported'));

@@ -2,7 +2,8 @@
 """What the report's page knows: results and corpus as one compact object.
 
 Keys are short because there is one object per cell. A passing cell whose
-trace is the first implementation's trace of that case leaves it out.
+trace is the first implementation's trace of that case leaves it out; what else
+is left out is in _pack.py.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def page_data(
         ],
         "rules": {name: _rule(catalog, name) for name in rules},
         "cases": [
-            _compact(_case(catalog, all_results, i, kills.get(i, ())))
+            _case(catalog, all_results, i, kills.get(i, ()))
             for i in ids
         ],
     }
@@ -128,25 +129,6 @@ def _case(
     if kills:
         value["kills"] = list(kills)
     return value
-
-
-# What a case has when it does not say so; dom.js fills it in again.
-DEFAULTS: Mapping[str, Any] = {
-    "claim": "", "runs": 1, "isolation": "shared", "needs": [], "byTrait": [],
-    "disputed": None, "traces": [], "lanes": {},
-}
-
-
-def _compact(case: dict[str, Any]) -> dict[str, Any]:
-    """Without what is as in most cases: a plain pass is its milliseconds."""
-    case["results"] = [
-        r["ms"] if r and r.keys() == {"v", "ms"} and r["v"] == "pass" else r
-        for r in case["results"]
-    ]
-    if case["id"].startswith(case["area"] + "/"):
-        del case["area"]
-    return {key: value for key, value in case.items()
-            if key not in DEFAULTS or value != DEFAULTS[key]}
 
 
 def _described(case: Case) -> dict[str, Any]:

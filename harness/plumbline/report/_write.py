@@ -21,6 +21,7 @@ from plumbline.registry import Target, read_registry
 from plumbline.report._data import page_data
 from plumbline.report._coverage import coverage, kills_of
 from plumbline.report._overview import KINDS, overview
+from plumbline.report._pack import pack
 from plumbline.results import Results
 from plumbline.summary import MARKS
 
@@ -97,7 +98,7 @@ def _context(
         "cases": len(data["cases"]),
         "rules": len(data["rules"]),
         # Marked as safe here and in _marked() alone: embed() made it so.
-        "data": markupsafe.Markup(embed(data)),
+        "data": markupsafe.Markup(embed(pack(data))),
     }
 
 
