@@ -14,7 +14,7 @@
 
 enum { BATCH_BYTES = 1 << 20, HEADER = 8, NUMBER = 8 };
 
-static const int64_t sizes[] = {16, 48, 256, 4096};
+static const int64_t sizes[] = {48, 16, 256, 4096};
 
 static uint64_t garbage_count(int64_t bytes) {
   return (uint64_t)(BATCH_BYTES / bytes);

@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-enum { DEPTH = 9, TREES = 200, RING = 64, STEP_WORK = 1 << 17, NODES = 1023 };
+/* What is kept is more than a semi-space, so it grows old and dies old. */
+enum { DEPTH = 9, TREES = 200, RING = 512, STEP_WORK = 1 << 18, NODES = 1023 };
 
 struct mutator {
   struct memory memory; /* its root: what lives for ever */
@@ -44,9 +45,7 @@ static const char *teardown(void *state) {
 
 static const char *setup(void **state, const void *subject, int64_t value) {
   const struct pl_heap_options options = {
-      .semi = 1 << 20,
-      .semi_max = 1 << 20,
-      .old_trigger = (size_t)value + ((size_t)4 << 20),
+      .old_trigger = (size_t)value + ((size_t)32 << 20),
       .step_work = STEP_WORK};
   const char *error =
       memory_open(state, subject, value, sizeof(struct mutator), &options);

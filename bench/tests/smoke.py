@@ -150,7 +150,7 @@ class Smoke(unittest.TestCase):
             self.assertEqual([wall["clock"], logical["clock"]], ["wall", "logical"])
             for clock in (wall, logical):
                 ends = [begin + length for begin, length in clock["list"]]
-                self.assertGreater(len(ends), 20)
+                self.assertGreater(len(ends), 5)
                 self.assertEqual(ends, sorted(ends))
                 self.assertLessEqual(ends[-1], clock["span"])
         # The logical clock is the same in every process.

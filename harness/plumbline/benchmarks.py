@@ -21,6 +21,7 @@ from rich.text import Text
 from plumbline.compare import show_time
 from plumbline.errors import RunError
 from plumbline.measure import Document, Series
+from plumbline.measure._programs import FLOOR
 from plumbline.places import Places
 from plumbline.stats import median
 
@@ -113,14 +114,15 @@ def bench_table(document: Document) -> Table:
                      min_width=max(map(len, names), default=0))
     for one in who:
         table.add_column(one, justify="right", no_wrap=True)
-    if len(who) == 2:
-        table.add_column(f"{who[0]} takes", justify="right", no_wrap=True)
+    peers = [n for n, one in enumerate(who) if one != FLOOR]
+    if len(peers) == 2:
+        table.add_column(f"{who[peers[0]]} takes", justify="right", no_wrap=True)
     for name in names:
         found = [_found(document, name, one) for one in who]
         best = min((median(s.cpu) for s in found if s and not s.error),
                    default=0.0)
         cells = [_cell(s, best, len(who)) for s in found]
-        table.add_row(name, *cells, *_ratio(found))
+        table.add_row(name, *cells, *_ratio([found[n] for n in peers]))
     return table
 
 

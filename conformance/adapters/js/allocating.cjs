@@ -16,7 +16,7 @@ const PART = 64;
 const VIEWED = 4096;
 const TREES = 200;
 const TREE_DEPTH = 9;
-const RING = 64;
+const RING = 512;
 
 class Node {
   constructor(left, right) {

@@ -21,6 +21,7 @@ from pathlib import Path
 from plumbline.measure._adapter import bench_adapter
 from plumbline.measure._plan import Planned, calibrate
 from plumbline.measure._process import Crash, Record, run_planned
+from plumbline.measure._programs import Program, run_program
 from plumbline.registry import Target
 from plumbline.stats import median
 
@@ -37,6 +38,7 @@ class Contender:
     target: Target
     names: Sequence[str] = ()  # what a provider offers
     speaks: str = ""  # what plumb-bench calls it
+    programs: Sequence[Program] = ()
 
 
 @dataclass
@@ -166,6 +168,18 @@ class _Round:
         self.note(crashes)
         return records
 
+    def programs(self, one: Contender) -> list[Record]:
+        records: list[Record] = []
+        for program in one.programs:
+            if (program.name, program.implementation) in self.bad:
+                continue
+            found = run_program(program, one.target.env)
+            if isinstance(found, Crash):
+                self.note([found])
+            else:
+                records.append(found)
+        return records
+
 
 def measure_rounds(
     bench: Path,
@@ -186,6 +200,7 @@ def measure_rounds(
         if one.target.provider is not None:
             plans[one.label] = common.plan(one, make_bar)
             versions.update({p.name: p.version for p in plans[one.label]})
+        versions.update({p.name: p.version for p in one.programs})
     bar = make_bar("rounds")
     longest = 0.0
     for number in range(amount.rounds):
@@ -204,6 +219,7 @@ def measure_rounds(
             else:
                 records += common.adapter(one, versions,
                                           lambda done, total: None)
+            records += common.programs(one)
         longest = max(longest, time.monotonic() - started)
     bar(amount.rounds, amount.rounds)
     return out
