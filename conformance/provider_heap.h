@@ -216,6 +216,15 @@ struct pl_heap_table {
   /* Writes `count` times what `to` names (NULL: nothing) into an object that
    * has `slots` of them: i into slot i % slots. */
   void (*fill)(void *heap, void *from, size_t slots, void *to, size_t count);
+
+  /* -- what a weak reference leads to, lines of text ------------------------*/
+
+  /* *root becomes NULL when the object is gone. */
+  int (*target)(void *heap, const void *weak, void **root);
+  /* line() gets a line of text for each collection from now on, in the form of
+   * V8's --trace-gc; it must not use the heap. NULL: no longer. */
+  int (*trace)(void *heap, void (*line)(void *self, const char *text),
+               void *self);
 };
 
 /* The greatest length of a buffer, as the argument of one. */

@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plumb/leaks.h"
-#include "plumb/snapshot.h"
-
 static void tables_end(struct ref_heap *heap);
 
 /* -- types ----------------------------------------------------------------- */
@@ -111,6 +108,7 @@ static void tell_pause(struct ref_heap *heap, const struct pl_gc_event *event) {
 
 static void on_event(void *arg, const struct pl_gc_event *event) {
   struct ref_heap *heap = arg;
+  if (heap->trace.line) pl_trace_on_event(&heap->trace, event);
   if (heap->options.paused) tell_pause(heap, event);
   if (event->kind > PL_GC_COMPACT || !heap->options.collected) return;
   struct pl_collected told = {
@@ -328,6 +326,13 @@ static int ref_weak_there(void *heap, const void *weak) {
   return ((const struct pl_weak *)weak)->object != NULL;
 }
 
+static int ref_weak_target(void *self, const void *weak, void **out) {
+  void *object = ((const struct pl_weak *)weak)->object;
+  if (object) return ref_root_new(self, object, out);
+  *out = NULL;
+  return 0;
+}
+
 static void ref_weak_end(void *self, void *weak) {
   struct ref_heap *heap = self;
   if (((struct pl_weak *)weak)->object) pl_weak_remove(heap->heap, weak);
@@ -508,59 +513,6 @@ static int ref_heap_set_limit(void *self, size_t bytes) {
   return pl_heap_set_old_max(heap->heap, bytes);
 }
 
-/* -- snapshots ------------------------------------------------------------- */
-
-static int ref_heap_snapshot(void *self,
-                             int (*write)(void *self, const void *bytes,
-                                          size_t length),
-                             void *to) {
-  struct ref_heap *heap = self;
-  return pl_snapshot_write(heap->heap, write, to, NULL);
-}
-
-/* -- leak events ----------------------------------------------------------- */
-
-static size_t ref_leak_size(void) {
-  return sizeof(struct pl_leaks);
-}
-
-static void ref_leak_init(void *detector, int exact) {
-  pl_leaks_init(detector, exact ? PL_LEAKS_EXACT : PL_LEAKS_MEMWATCH);
-}
-
-static int ref_leak_collection(void *detector, int full, uint64_t used,
-                               uint64_t seconds) {
-  int told = pl_leaks_collection(detector, full != 0, used, seconds);
-  return (told & PL_LEAKS_STATS ? 1 : 0) | (told & PL_LEAKS_LEAK ? 2 : 0);
-}
-
-static int ref_leak_figure(const void *detector, const char *name,
-                           double *value) {
-  const struct pl_leaks *leaks = detector;
-  const struct {
-    const char *name;
-    double value;
-  } figures[] = {{"num-full-gc", (double)leaks->full},
-                 {"num-inc-gc", (double)leaks->others},
-                 {"heap-compactions", (double)leaks->full},
-                 {"usage-trend", leaks->usage_trend},
-                 {"estimated-base", (double)leaks->estimated_base},
-                 {"current-base", (double)leaks->current_base},
-                 {"min", (double)leaks->min},
-                 {"max", (double)leaks->max},
-                 {"growth", (double)leaks->growth}};
-  for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-    if (strcmp(figures[i].name, name) != 0) continue;
-    *value = figures[i].value;
-    return 0;
-  }
-  return -EINVAL;
-}
-
-static const char *ref_leak_reason(const void *detector) {
-  return ((const struct pl_leaks *)detector)->reason;
-}
-
 static const char *const policies[] = {"age-mark", "classic", NULL};
 
 const struct pl_heap_table ref_heap_table = {
@@ -610,4 +562,6 @@ const struct pl_heap_table ref_heap_table = {
     .tree = ref_heap_tree,
     .reach = ref_heap_reach,
     .fill = ref_heap_fill,
+    .target = ref_weak_target,
+    .trace = ref_heap_trace,
 };

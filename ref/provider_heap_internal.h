@@ -8,6 +8,7 @@
 
 #include "plumb/buffer.h"
 #include "plumb/heap.h"
+#include "plumb/trace.h"
 #include "provider_heap.h"
 
 /* A type of the heap, found again by what it is. */
@@ -31,6 +32,7 @@ struct ref_heap {
   struct pl_buffers buffers;
   struct ref_outside *outside; /* bytes that objects hold */
   struct ref_table *tables;
+  struct pl_trace trace; /* .line NULL: nobody listens */
   uint64_t work; /* of all pauses that were told */
 };
 
@@ -48,9 +50,21 @@ void ref_heap_fill(void *heap, void *from, size_t slots, void *to,
                    size_t count);
 /* A root of its own in *out, given back with drop(). -ENOMEM. */
 int ref_root_new(struct ref_heap *heap, void *object, void **out);
-/* Retained bytes of the objects of a name in a snapshot's text. */
+/* provider_snapshot.c */
+int ref_heap_snapshot(void *heap,
+                      int (*write)(void *self, const void *bytes,
+                                   size_t length),
+                      void *self);
 int ref_heap_retained(const void *snapshot, size_t length, const char *name,
                       uint64_t *bytes);
+size_t ref_leak_size(void);
+void ref_leak_init(void *detector, int exact);
+int ref_leak_collection(void *detector, int full, uint64_t used,
+                        uint64_t seconds);
+int ref_leak_figure(const void *detector, const char *name, double *value);
+const char *ref_leak_reason(const void *detector);
+int ref_heap_trace(void *heap, void (*line)(void *self, const char *text),
+                   void *self);
 extern const struct pl_heap_table ref_heap_table;
 extern const struct pl_buffer_table ref_buffer_table;
 

@@ -40,6 +40,7 @@ void heap_tables_take(struct heap_tables *tables,
   X(FRAME, "heap.frame")                                                       \
   X(COMPACT, "heap.compact")                                                   \
   X(WEAK, "heap.weak")                                                         \
+  X(TARGET, "heap.target")                                                     \
   X(TABLE, "heap.table")                                                       \
   X(TABLE_SIZE, "heap.table-size")                                             \
   X(REGISTRY, "heap.registry")                                                 \
@@ -56,6 +57,7 @@ void heap_tables_take(struct heap_tables *tables,
   X(SNAPSHOT, "heap.snapshot")                                                 \
   X(RETAINED, "heap.retained")                                                 \
   X(LEAK, "heap.leak")                                                         \
+  X(TRACE, "heap.trace")                                                       \
   X(STORE, "buffer.store")                                                     \
   X(POOL, "buffer.pool")                                                       \
   X(STORE_TRANSFER, "buffer.store-transfer")
@@ -208,6 +210,7 @@ extern const struct heap_operation heap_object_operations[];
 extern const struct heap_operation heap_weak_operations[];
 extern const struct heap_operation heap_figure_operations[];
 extern const struct heap_operation heap_snapshot_operations[];
+extern const struct heap_operation heap_trace_operations[];
 extern const struct heap_operation heap_buffer_operations[];
 
 /* Takes back everything that a thing has. */

@@ -74,6 +74,8 @@ bool heap_offers(const struct heap_tables *tables,
     return t->enter && t->leave;
   case HEAP_WEAK:
     return t->weak && t->deref && t->weak_end;
+  case HEAP_TARGET:
+    return t->weak && t->target && t->weak_end;
   case HEAP_TABLE:
     return t->table && t->table_set && t->table_has && t->table_delete;
   case HEAP_TABLE_SIZE:
@@ -104,6 +106,8 @@ bool heap_offers(const struct heap_tables *tables,
   case HEAP_LEAK:
     return t->leak_size && t->leak_init && t->leak_collection &&
            t->leak_figure && t->leak_reason;
+  case HEAP_TRACE:
+    return t->trace;
   case HEAP_STORE:
     return has_buffers(b);
   case HEAP_POOL:
@@ -120,7 +124,7 @@ bool heap_offers(const struct heap_tables *tables,
 const struct heap_operation *heap_operation_find(const char *name) {
   const struct heap_operation *const tables[] = {
       heap_object_operations, heap_weak_operations, heap_figure_operations,
-      heap_snapshot_operations, heap_buffer_operations};
+      heap_snapshot_operations, heap_trace_operations, heap_buffer_operations};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     for (const struct heap_operation *row = tables[i]; row->name; row++)
       if (strcmp(row->name, name) == 0) return row;

@@ -33,6 +33,19 @@ static void op_deref(struct heap_run *run, json_t *args) {
                    thing->weak && run->table->deref(run->heap, thing->weak));
 }
 
+static void op_target(struct heap_run *run, json_t *args) {
+  struct thing *thing = heap_named(run, args, "of");
+  void *root = NULL;
+  if (!thing || !thing->weak) return;
+  int err = run->table->target(run->heap, thing->weak, &root);
+  if (err != 0)
+    heap_fail(run, "heap.target: %s", strerror(-err));
+  else if (!root)
+    heap_fail(run, "heap.target: the object is gone");
+  else
+    heap_thing(run, args, THING_OBJECT, root);
+}
+
 /* -- tables ---------------------------------------------------------------- */
 
 static void op_table(struct heap_run *run, json_t *args) {
@@ -177,6 +190,7 @@ static void op_unregister(struct heap_run *run, json_t *args) {
 const struct heap_operation heap_weak_operations[] = {
     {"heap.weak", HEAP_WEAK, "id:x of:r", op_weak},
     {"heap.deref", HEAP_WEAK, "of:r log:s", op_deref},
+    {"heap.target", HEAP_TARGET, "id:x of:r", op_target},
     {"heap.table", HEAP_TABLE, "id:x kind:weak-map|weak-set|map|set", op_table},
     {"heap.table.set", HEAP_TABLE, "in:r key:r value:r?", op_table_set},
     {"heap.table.has", HEAP_TABLE, "in:r key:r log:s", op_table_has},

@@ -146,7 +146,8 @@ static void begin_event(struct pl__heap *heap, enum pl_gc_kind kind,
                                      .reason = reason,
                                      .number = ++heap->number,
                                      .clock = heap->allocated,
-                                     .before = pl__used(heap)};
+                                     .before = pl__used(heap),
+                                     .committed_before = pl__committed(heap)};
   heap->event.start_ns = clock->now_ns(clock->self);
 }
 
@@ -161,6 +162,7 @@ static void end_event(struct pl__heap *heap) {
   if (event->kind != PL_GC_MINOR)
     heap->last_step_ns = event->start_ns + event->pause_ns;
   event->after = pl__used(heap);
+  event->committed_after = pl__committed(heap);
   event->work = (uint64_t)event->copied + event->promoted + event->moved +
                 event->marked + event->swept;
   heap->work += event->work;

@@ -189,9 +189,17 @@ size_t pl__used(const struct pl__heap *heap) {
          (heap->head.top - heap->block[heap->active]);
 }
 
+size_t pl__committed(const struct pl__heap *heap) {
+  size_t committed = 2 * heap->capacity;
+  for (int i = PL_SPACE_NEW + 1; i < PL_SPACES; i++)
+    committed += heap->space[i].committed;
+  return committed;
+}
+
 void pl_heap_stats(const struct pl_heap *head, struct pl_heap_stats *out) {
   const struct pl__heap *heap = (const struct pl__heap *)head;
   *out = (struct pl_heap_stats){
+      .committed = pl__committed(heap),
       .old_max = heap->config.old_max,
       .semi_capacity = heap->capacity,
       .external = heap->external,
@@ -210,10 +218,8 @@ void pl_heap_stats(const struct pl_heap *head, struct pl_heap_stats *out) {
   }
   out->space[PL_SPACE_NEW].committed = 2 * heap->capacity;
   out->space[PL_SPACE_NEW].used = head->top - heap->block[heap->active];
-  for (int i = 0; i < PL_SPACES; i++) {
+  for (int i = 0; i < PL_SPACES; i++)
     out->used += out->space[i].used;
-    out->committed += out->space[i].committed;
-  }
   memcpy(out->collections, heap->collections, sizeof out->collections);
   const struct pl_weak *const lists[] = {heap->weak_young, heap->weak_old};
   for (int i = 0; i < 2; i++)

@@ -476,6 +476,7 @@ void pl__young_set_end(struct pl__heap *heap);
 void pl__young_prepare(struct pl__heap *heap);
 size_t pl__old_used(const struct pl__heap *heap);
 size_t pl__used(const struct pl__heap *heap);
+size_t pl__committed(const struct pl__heap *heap);
 
 /* Bytes of the freed, when the heap is verified: no reference, no number. */
 #define PL__ZAP UINT64_C(0xdeadbeefdeadbee2)

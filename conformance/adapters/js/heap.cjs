@@ -464,6 +464,7 @@ function abilities({name, version}, atLeast) {
     'heap.frame': collects,
     'heap.compact': tools.compact !== undefined,
     'heap.weak': collects && weak,
+    'heap.target': collects && weak,
     'heap.job': collects && weak,
     'heap.table': collects,
     'heap.table-size': counted,
@@ -495,7 +496,7 @@ function abilities({name, version}, atLeast) {
 /* The operations, in the form of adapter.cjs; `check`, `idOf` and `Later` are
  * the adapter's. */
 function operations({check, idOf, Later, tools, name: runtime}) {
-  const OBJECTS = ['heap.alloc', 'heap.get', 'heap.graph'];
+  const OBJECTS = ['heap.alloc', 'heap.get', 'heap.graph', 'heap.target'];
   const BUFFERS = ['buffer.alloc', 'buffer.from', 'buffer.slice',
                    'buffer.view', 'buffer.concat', 'buffer.store',
                    'buffer.transfer'];
@@ -659,6 +660,16 @@ function operations({check, idOf, Later, tools, name: runtime}) {
       required: ['of', 'log'],
       perform: (run, {of, log}) =>
         tell(run, log, run.heap.root(of).deref() !== undefined),
+    },
+    'heap.target': {
+      needs: 'heap.target', kind: 'heap.target',
+      members: {of: idOf('heap.weak')},
+      required: ['of'],
+      perform: (run, {of}) => {
+        const target = run.heap.root(of).deref();
+        if (target === undefined) run.fail(`\`${of}\` leads to nothing`);
+        return run.heap.wrap(target === undefined ? null : target);
+      },
     },
     'heap.table': {
       needs: 'heap.table', kind: 'heap.table',

@@ -158,6 +158,7 @@ struct pl_gc_event {
   uint64_t pause_ns;
   uint64_t work;
   size_t before, after;  /* bytes in use */
+  size_t committed_before, committed_after; /* as in struct pl_heap_stats */
   size_t copied;         /* bytes that stayed young */
   size_t promoted;       /* bytes that left the young generation */
   size_t moved;          /* bytes that compaction moved */
