@@ -21,7 +21,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READS_IN_A_ROW = 64, PATIENCE = 16, PARTIAL_KEPT = 1 << 20 };
+enum {
+  READS_IN_A_ROW = 64,
+  READS_OF_THE_REST = 4096,
+  PATIENCE = 16,
+  PARTIAL_KEPT = 1 << 20
+};
 
 /* ---------------------------------------------------------------------- */
 /* Descriptors                                                            */
@@ -412,21 +417,37 @@ static void at_end(struct pl_channel *channel, int error) {
   pl__channel_end(channel, error);
 }
 
+/* One system call and what it brings. Returns how many bytes; 0: none are
+ * there, or none will come. */
+static size_t read_once(struct pl_channel *channel, bool *brought) {
+  *brought = false;
+  if (channel->state & PL__CHANNEL_BACKLOG) return 0; /* the older ones first */
+  ssize_t got = receive(channel, brought);
+  if (!pl__channel_is_open(channel)) return 0;
+  if (got == PL_EAGAIN) {
+    channel->patience = PATIENCE;
+    return 0;
+  }
+  if (got <= 0) {
+    at_end(channel, (int)got);
+    return 0;
+  }
+  feed(channel, channel->loop->stream_buffer, (size_t)got);
+  return (size_t)got;
+}
+
+void pl__channel_read_rest(struct pl_channel *channel) {
+  bool brought;
+  /* More than fits into a socket is somebody else's, who lives on. */
+  for (int i = 0; i < READS_OF_THE_REST && is_reading(channel); i++)
+    if (read_once(channel, &brought) == 0) return;
+}
+
 void pl__channel_read(struct pl_channel *channel) {
   for (int i = 0; i < READS_IN_A_ROW && is_reading(channel); i++) {
-    if (channel->state & PL__CHANNEL_BACKLOG) return; /* the older ones first */
-    bool brought = false;
-    ssize_t got = receive(channel, &brought);
-    if (!pl__channel_is_open(channel)) return;
-    if (got == PL_EAGAIN) {
-      channel->patience = PATIENCE;
-      return;
-    }
-    if (got <= 0) {
-      at_end(channel, (int)got);
-      return;
-    }
-    feed(channel, channel->loop->stream_buffer, (size_t)got);
+    bool brought;
+    size_t got = read_once(channel, &brought);
+    if (got == 0) return;
     /* A read ends behind descriptors, whatever follows. Trying for more saves
      * a poll when they come in a row, and costs a call when they do not. */
     if (brought && channel->patience > 0) {

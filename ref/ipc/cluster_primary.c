@@ -9,6 +9,7 @@
  *    handle's crowd.
  */
 #include "cluster.h"
+#include "internal.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -221,19 +222,29 @@ static void on_restart(void *arg, int status) {
   close_worker(worker);
 }
 
-static void on_exited(void *arg, int code, int signum) {
-  struct pl_worker *worker = arg;
+static void tell_exited(struct pl_worker *worker) {
   const struct pl_cluster_events *events = worker->cluster->events;
-  worker->exited = true;
-  worker->state = PL_WORKER_DEAD;
-  worker->code = code;
-  worker->signal = signum;
+  worker->exit_waits = false;
   if (!worker->silent && events->exited != NULL)
-    events->exited(worker->cluster->arg, worker, code, signum);
+    events->exited(worker->cluster->arg, worker, worker->code, worker->signal);
   if (worker->cluster->closing)
     close_worker(worker);
   else if (worker->ended)
     retire(worker);
+}
+
+static void on_exited(void *arg, int code, int signum) {
+  struct pl_worker *worker = arg;
+  worker->exited = true;
+  worker->state = PL_WORKER_DEAD;
+  worker->code = code;
+  worker->signal = signum;
+  /* All that it sent is here by now; the end is told from the deferred call. */
+  if (pl__channel_is_open(&worker->channel))
+    pl__channel_read_rest(&worker->channel);
+  worker->exit_waits = !worker->ended && !worker->cluster->closing &&
+                       worker->channel.state & PL__CHANNEL_ENDED;
+  if (!worker->exit_waits) tell_exited(worker);
 }
 
 static void on_ended(void *arg, int reason) {
@@ -246,7 +257,10 @@ static void on_ended(void *arg, int reason) {
     pl__cluster_problem(worker, reason, "a channel broke");
   if (events->disconnected != NULL)
     events->disconnected(worker->cluster->arg, worker);
-  if (worker->exited) retire(worker);
+  if (worker->exit_waits)
+    tell_exited(worker);
+  else if (worker->exited)
+    retire(worker);
 }
 
 static const struct pl_channel_events worker_channel = {.message = on_message,

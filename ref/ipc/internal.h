@@ -123,6 +123,8 @@ void pl__channel_release(struct pl_channel *channel);
  */
 
 void pl__channel_read(struct pl_channel *channel);
+/* Reads what is there, however much: the other side is dead. */
+void pl__channel_read_rest(struct pl_channel *channel);
 /* Closes descriptors that nobody will claim. */
 void pl__channel_drop(struct pl__arrival *arrival);
 /* Messages that came while it was paused. */

@@ -75,7 +75,8 @@ struct pl_cluster_events {
                   struct pl_message *message);
   void (*disconnected)(void *arg, struct pl_worker *worker);
   /* After this call and `disconnected`, in whichever order they come, the
-   * worker is gone. */
+   * worker is gone. What it has sent, and the end of its channel unless somebody
+   * else holds that, are told before. */
   void (*exited)(void *arg, struct pl_worker *worker, int code, int signal);
   void (*problem)(void *arg, struct pl_worker *worker, int error,
                   const char *what);
@@ -136,6 +137,7 @@ struct pl_worker {
   uint64_t born_ms;
   struct pl_timer timer; /* before it is started again */
   bool exited, ended;
+  bool exit_waits; /* until the end of its channel was told */
   bool silent; /* was never given to anybody */
   int code, signal;
   unsigned open; /* handles that are not closed */
