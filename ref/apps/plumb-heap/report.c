@@ -338,7 +338,7 @@ static struct change *compare(const struct graph *old,
   return changes;
 }
 
-static json_t *change_json(const struct change *change,
+static json_t *change_json(const struct change *change, bool is_culprit,
                            const struct graph *graph,
                            const struct classes *classes) {
   json_t *item = json_object();
@@ -348,6 +348,8 @@ static json_t *change_json(const struct change *change,
   set(item, "added_size", change->added_size);
   set(item, "removed_size", change->removed_size);
   set(item, "retained", change->retained);
+  set(item, "kept", change->kept);
+  json_object_set_new(item, "culprit", json_boolean(is_culprit));
   if (change->largest != GRAPH_NONE) {
     json_t *list = json_array();
     if (path(graph, classes, change->largest, list))
@@ -400,9 +402,12 @@ bool report_diff(const struct options *options, const struct graph *old,
     uint32_t most = options->top < differ ? options->top : differ;
     if (options->json) {
       json_t *list = json_array();
-      for (uint32_t n = 0; n < most; n++)
+      const struct change *first = culprit(changes, count);
+      for (uint32_t n = 0; n < most; n++) {
+        const struct change *change = &changes[ranked[n].index];
         json_array_append_new(
-            list, change_json(&changes[ranked[n].index], new, new_classes));
+            list, change_json(change, change == first, new, new_classes));
+      }
       good = print_json(list);
     } else {
       printf("%9s %9s %10s %14s %14s  %s\n", "new", "deleted", "delta", "bytes",

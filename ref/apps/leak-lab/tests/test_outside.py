@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""The cache in a real Redis server that the test starts, and ends.
+
+Invariant: the server listens on a socket in the test's own folder and on no
+port, and keeps nothing on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OUTSIDE = str(Path(os.environ["PLUMB_LEAK_LAB"]) / "plumb-leak-outside")
+SCRIPT = Path(__file__).resolve().parent.parent / "js" / "outside.cjs"
+# Debian's redis-tools has the server under another name.
+SERVER = shutil.which("redis-server") or shutil.which("redis-check-rdb")
+NODE = shutil.which("node")
+SMALL = ["--entries", "2000", "--bytes", "100", "--requests", "500"]
+Json = dict[str, Any]
+
+needs_server = pytest.mark.skipif(
+    SERVER is None, reason="redis-server is not installed")
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A server on a socket; ended however the test ends."""
+    assert SERVER is not None
+    # A socket's name has to be short.
+    socket = os.path.relpath(folder / "s")
+    server = subprocess.Popen(
+        ["redis-server", "--port", "0", "--unixsocket", str(folder / "s"), "--save",
+         "", "--appendonly", "no", "--dir", str(folder)],
+        executable=SERVER, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT)
+    try:
+        for _ in range(600):
+            if (folder / "s").exists() or server.poll() is not None:
+                break
+            time.sleep(0.05)
+        assert server.poll() is None, "redis-server did not start"
+        yield server, socket
+    finally:
+        server.kill()
+        server.wait()
+
+
+def start(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, timeout=90,
+                          stdin=subprocess.DEVNULL)
+
+
+def answer(words: list[str]) -> Json:
+    done = start(words)
+    if "without hiredis" in done.stderr:
+        pytest.skip("built without hiredis")
+    assert done.returncode == 0, done.stderr
+    found: Json = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("where", ["process", "steps"])
+def test_cache_inside_is_in_the_heap(where: str) -> None:
+    """2,000 pages of 100 bytes, their headers and entries."""
+    found = answer([OUTSIDE, where, *SMALL])
+    assert found["heapUsed"] >= 2000 * 100
+    assert found["majors"]["count"] >= 10
+    assert found["gets"]["count"] == 500
+    assert found["serverUsed"] == 0
+
+
+@needs_server
+def test_cache_outside_leaves_the_heap_empty(tmp_path: Path) -> None:
+    """The server has the pages; the collector finds nothing to mark."""
+    with redis(tmp_path) as (_, socket):
+        found = answer([OUTSIDE, "redis", *SMALL, "--socket", socket])
+    assert found["heapUsed"] < 20000
+    assert found["serverUsed"] >= 2000 * 100
+    assert found["majors"]["count"] == 10
+
+
+@needs_server
+@pytest.mark.skipif(NODE is None, reason="no node in PATH")
+def test_node_gets_the_same_pages(tmp_path: Path) -> None:
+    """It fails on a page that is wrong."""
+    assert NODE is not None
+    words = [NODE, "--expose-gc", str(SCRIPT)]
+    with redis(tmp_path) as (_, socket):
+        outside = answer([*words, "redis", *SMALL, "--socket", socket])
+    inside = answer([*words, "process", *SMALL])
+    assert outside["serverUsed"] >= 2000 * 100
+    assert inside["gets"]["count"] == outside["gets"]["count"] == 500
+
+
+@needs_server
+def test_a_server_that_goes_is_an_error(tmp_path: Path) -> None:
+    """In the middle of the requests: a line, a status, no signal."""
+    with redis(tmp_path) as (server, socket):
+        running = subprocess.Popen(
+            [OUTSIDE, "redis", "--socket", socket, "--requests", "50000000"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            time.sleep(0.5)
+            server.kill()
+            _, said = running.communicate(timeout=60)
+        finally:
+            running.kill()
+            running.wait()
+    if "without hiredis" in said:
+        pytest.skip("built without hiredis")
+    assert running.returncode == 2 and "redis: " in said
+
+
+def test_no_server_is_an_error(tmp_path: Path) -> None:
+    """One line says where none was."""
+    done = start([OUTSIDE, "redis", "--socket", str(tmp_path / "none")])
+    assert done.returncode == 2 and "redis: " in done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    [], ["nowhere"], ["process", "--entries"], ["process", "--entries", "0"],
+    ["process", "--entries", "x"], ["process", "--requests", "5"],
+    ["redis", "--port", "70000"], ["process", "--what", "1"],
+])
+def test_wrong_words_are_refused(words: list[str]) -> None:
+    """With what would be right."""
+    done = start([OUTSIDE, *words])
+    assert done.returncode == 2 and "usage:" in done.stderr
