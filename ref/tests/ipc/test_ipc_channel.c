@@ -362,6 +362,51 @@ static void a_channel_keeps_the_loop_alive_unless_unreferenced(void **state) {
   ends_teardown(ends);
 }
 
+static void a_channel_is_read_once_somebody_listens(void **state) {
+  (void)state;
+  struct ends *ends = ends_raw(NULL);
+  struct pl_channel *channel = &ends->a.channel;
+  pl_channel_listen(channel, 0);
+  peer_send(ends, "1\n{\"cmd\":\"NODE_X\"}\n");
+  assert_int_equal(pl_loop_run(ends->world->loop, PL_LOOP_DEFAULT), 0);
+  expect_log(&ends->a, "");
+  pl_channel_listen(channel, PL_LISTENS_INTERNAL); /* keeps nobody alive */
+  assert_int_equal(pl_loop_alive(ends->world->loop), 0);
+  pl_channel_listen(channel, PL_LISTENS_MESSAGE);
+  assert_int_equal(pl_loop_alive(ends->world->loop), 1);
+  ends_turn(ends);
+  expect_log(&ends->a, "message internal");
+  pl_channel_listen(channel, PL_LISTENS_DISCONNECT);
+  assert_int_equal(pl_loop_alive(ends->world->loop), 1);
+  pl_channel_listen(channel, 0);
+  assert_int_equal(pl_loop_alive(ends->world->loop), 0);
+  ends_teardown(ends);
+}
+
+static void ref_and_unref_ask_no_listener(void **state) {
+  (void)state;
+  struct ends *ends = ends_raw(NULL);
+  struct pl_channel *channel = &ends->a.channel;
+  pl_channel_listen(channel, 0);
+  pl_channel_ref(channel);
+  pl_channel_listen(channel, 0);
+  assert_int_equal(pl_loop_alive(ends->world->loop), 1);
+  pl_channel_unref(channel);
+  pl_channel_listen(channel, PL_LISTENS_MESSAGE);
+  assert_int_equal(pl_loop_alive(ends->world->loop), 0);
+  ends_teardown(ends);
+}
+
+static void a_disconnect_without_listeners_sees_the_end(void **state) {
+  (void)state;
+  struct ends *ends = ends_raw(NULL);
+  pl_channel_listen(&ends->a.channel, 0);
+  pl_channel_disconnect(&ends->a.channel);
+  ends_turn(ends);
+  expect_log(&ends->a, "ended:0");
+  ends_teardown(ends);
+}
+
 static void the_parents_channel_stands_in_the_environment(void **state) {
   (void)state;
   struct ends *ends = ends_raw(NULL);
@@ -478,6 +523,9 @@ int main(void) {
       cmocka_unit_test(pausing_in_a_callback_keeps_the_rest),
       cmocka_unit_test(closing_in_a_callback_ends_everything),
       cmocka_unit_test(a_channel_keeps_the_loop_alive_unless_unreferenced),
+      cmocka_unit_test(a_channel_is_read_once_somebody_listens),
+      cmocka_unit_test(ref_and_unref_ask_no_listener),
+      cmocka_unit_test(a_disconnect_without_listeners_sees_the_end),
       cmocka_unit_test(the_parents_channel_stands_in_the_environment),
       cmocka_unit_test(what_is_no_channel_is_refused),
       cmocka_unit_test(two_channels_exchange_many_messages),

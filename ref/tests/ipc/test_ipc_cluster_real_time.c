@@ -320,6 +320,30 @@ static void a_worker_may_leave_by_itself(void **state) {
   yard_end(yard);
 }
 
+static unsigned all_gone;
+static void on_all_gone(void *arg, int status) {
+  const struct yard *yard = arg;
+  assert_int_equal(status, 0);
+  assert_int_equal(yard->exited, yard->disconnected);
+  all_gone++;
+}
+
+static void all_are_disconnected_with_one_call(void **state) {
+  (void)state;
+  struct yard *yard = yard_begin("serve", NULL, plain, 3);
+  wait_until(yard, yard->listening == 3);
+  all_gone = 0;
+  pl_cluster_disconnect(&yard->cluster, on_all_gone);
+  assert_int_equal(all_gone, 0);
+  wait_until(yard, all_gone == 1);
+  assert_int_equal(yard->exited, 3);
+  assert_null(pl_cluster_next(&yard->cluster, NULL));
+  pl_cluster_disconnect(&yard->cluster, on_all_gone); /* there are none */
+  assert_int_equal(all_gone, 1);
+  wait_until(yard, all_gone == 2);
+  yard_end(yard);
+}
+
 static void a_dead_worker_is_told_and_stays_dead(void **state) {
   (void)state;
   struct yard *yard = yard_begin("serve", NULL, plain, 2);
@@ -621,6 +645,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(connections_go_round),
       cmocka_unit_test(a_worker_that_disconnects_is_served_no_more),
       cmocka_unit_test(a_worker_may_leave_by_itself),
+      cmocka_unit_test(all_are_disconnected_with_one_call),
       cmocka_unit_test(a_dead_worker_is_told_and_stays_dead),
       cmocka_unit_test(the_last_one_that_closes_takes_the_port_away),
       cmocka_unit_test(an_exclusive_server_has_a_port_of_its_own),

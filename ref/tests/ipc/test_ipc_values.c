@@ -186,6 +186,15 @@ static void json_says_what_javascript_would(void **state) {
       "\"array\":[null],\"again\":[null]}");
 }
 
+static void a_view_of_bytes_is_an_object_of_numbers(void **state) {
+  struct ground *ground = *state;
+  struct pl_value *view =
+      pl_value_copy(&ground->values, PL_VALUE_BYTES, "a\xff", 2);
+  view->view = PL_VIEW_UINT8;
+  assert_int_equal(pl__json_put(&ground->out, view), 0);
+  assert_string_equal(said(ground), "{\"0\":97,\"1\":255}");
+}
+
 static void cycles_and_bigints_are_no_json(void **state) {
   struct ground *ground = *state;
   struct pl_values *v = &ground->values;
@@ -255,6 +264,11 @@ static struct pl_value *make_date(struct pl_values *v) {
 static struct pl_value *make_buffer(struct pl_values *v) {
   return pl_value_copy(v, PL_VALUE_BYTES, "abc", 3);
 }
+static struct pl_value *make_view(struct pl_values *v) {
+  struct pl_value *view = pl_value_copy(v, PL_VALUE_BYTES, "\1\2", 2);
+  if (view != NULL) view->view = PL_VIEW_UINT8;
+  return view;
+}
 static struct pl_value *make_map(struct pl_values *v) {
   struct pl_value *map = pl_value_plain(v, PL_VALUE_MAP);
   pl_value_put(v, map, pl_value_number(v, 1), pl_value_number(v, 2));
@@ -281,6 +295,7 @@ static const struct sample samples[] = {
     SAMPLE("\x5c\x00\x0a\x03"
            "abc",
            make_buffer),
+    SAMPLE("\x5c\x00\x01\x02\x01\x02", make_view),
     SAMPLE("\x3b\x49\x02\x49\x04\x3a\x02", make_map),
     SAMPLE("\x6f\x22\x01"
            "a\x49\x02\x22\x02me\x5e\x00\x7b\x02",
@@ -449,6 +464,7 @@ int main(void) {
       TEST(many_equal_keys_are_merged),
       TEST(nesting_of_a_million_needs_no_stack),
       TEST(json_says_what_javascript_would),
+      TEST(a_view_of_bytes_is_an_object_of_numbers),
       TEST(cycles_and_bigints_are_no_json),
       TEST(random_doubles_come_back),
       TEST(clones_have_the_bytes_that_node_writes),
