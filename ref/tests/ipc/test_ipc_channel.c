@@ -375,7 +375,7 @@ static void a_channel_is_read_once_somebody_listens(void **state) {
   pl_channel_listen(channel, PL_LISTENS_MESSAGE);
   assert_int_equal(pl_loop_alive(ends->world->loop), 1);
   ends_turn(ends);
-  expect_log(&ends->a, "message internal");
+  expect_log(&ends->a, "1 internal");
   pl_channel_listen(channel, PL_LISTENS_DISCONNECT);
   assert_int_equal(pl_loop_alive(ends->world->loop), 1);
   pl_channel_listen(channel, 0);
