@@ -131,6 +131,7 @@ def _prepare(
 ) -> tuple[Gate, Callable[[], None]]:
     """The gate and the work that fills it."""
     from plumbline.gate import Gate, build_arms, read_config
+    from plumbline.gate._result import NEW
     from plumbline.measure import list_benchmarks, machine
     from plumbline.terminal import bars, remarks
 
@@ -139,6 +140,8 @@ def _prepare(
                       needed=lanes != {"exact"})
     offered = list_benchmarks(places.bench, [arms.here[0]])
     (speaks, names), = offered.items()
+    known = set(names if arms.base == arms.here else next(iter(
+        list_benchmarks(places.bench, [arms.base[0]]).values())))
     timed = _selected(names, config.time, pattern)
     if not timed:
         raise UsageError(
@@ -146,6 +149,11 @@ def _prepare(
             else "bench/gate.yaml selects no benchmark")
     gate = Gate(base, arms.commit, arms.head, arms.dirty,
                 " ".join(["plumbline", *sys.argv[1:]]), machine())
+    fresh = [name for name in timed if name not in known]
+    if fresh:
+        gate.skipped[NEW] = ("the base cannot do "
+                             + ", ".join(fresh))
+    old = [name for name in timed if name in known]
     if lanes != {"exact"} and len(arms.here) == 1:
         gate.skipped["layouts"] = ("without lld each side has one layout, "
                                    "which may be worth some per cent")
@@ -159,10 +167,11 @@ def _prepare(
                        make("counters"))
             if "instructions" in lanes:
                 _instructions(places, gate, arms.base[0], arms.here[0],
-                              _selected(names, config.instructions, pattern),
+                              [n for n in _selected(names, config.instructions,
+                                                    pattern) if n in known],
                               make("instructions"))
-            if "time" in lanes:
-                _time(places, gate, arms.base, arms.here, speaks, timed,
+            if "time" in lanes and old:
+                _time(places, gate, arms.base, arms.here, speaks, old,
                       margin, inject, make)
 
     return gate, work

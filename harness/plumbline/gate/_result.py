@@ -23,7 +23,16 @@ from plumbline.measure._document import write_whole
 from plumbline.stats import Histogram
 from plumbline.verdicts import INVALID, REGRESSION, status_of
 
-__all__ = ["Gate", "gate_status", "read_gate", "write_gate"]
+__all__ = ["NEW", "Gate", "gate_status", "skips", "read_gate", "write_gate"]
+
+NEW = "what is new"  # a key of `skipped` that is no lane
+
+
+def skips(skipped: Mapping[str, str]) -> list[str]:
+    """What was left out, and why."""
+    return [f"{lane} is not measured: {why}" if lane == NEW
+            else f"{lane} lane skipped: {why}"
+            for lane, why in skipped.items()]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from plumbline.compare import change_text, show_time, verdict_text
 from plumbline.gate._exact import Exact, Line
-from plumbline.gate._result import Gate
+from plumbline.gate._result import Gate, skips
 from plumbline.gate._time import Timed
 from plumbline.verdicts import (
     INVALID,
@@ -156,8 +156,7 @@ def gate_tables(gate: Gate, status: int) -> RenderableType:
         parts += [counter_table(_shown(gate.exact)), Text("")]
     if gate.latency:
         parts += [_latency_table(gate), Text("")]
-    for lane, why in gate.skipped.items():
-        parts.append(Text(f"{lane} lane skipped: {why}", "dim"))
+    parts += [Text(line, "dim") for line in skips(gate.skipped)]
     parts += _proof_lines(gate)
     parts += [Text(f"  {fault}", "red") for fault in gate.faults]
     said, style = headline(gate, status)
@@ -194,6 +193,5 @@ def markdown(gate: Gate, status: int) -> str:
             for x in counters]
         lines.append("")
     lines += [f"- {fault}" for fault in gate.faults]
-    lines += [f"- {lane} lane skipped: {why}"
-              for lane, why in gate.skipped.items()]
+    lines += [f"- {line}" for line in skips(gate.skipped)]
     return "\n".join(lines).rstrip() + "\n"
