@@ -196,7 +196,7 @@ struct pl__job {
   const char *request;
   size_t request_length;
   bool import;
-  int error;                        /* PL_ENOMEM: give up */
+  int error;                        /* not 0: memory or descriptors ran out */
   struct pl_resolution *resolution; /* what is being found out */
   struct pl_resolution *kept;       /* the same, once it is kept; or NULL */
   pl_explain_fn *tell;

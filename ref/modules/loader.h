@@ -25,6 +25,7 @@ struct pl_module {
   struct pl_module *parent;          /* the first that required it */
   struct pl_module *chain;           /* in its slot of the cache */
   struct pl_module *chain_of_marked; /* while collecting */
+  struct pl_module *chain_of_gone;   /* while a change is followed */
   struct pl__list children, dependants;
   void *exports, *data;
   uint32_t hash, length;

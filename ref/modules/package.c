@@ -497,7 +497,9 @@ static void read_package(struct pl__job *job, struct pl__dir *dir,
   int error =
       resolver->fs->ops->read(resolver->fs, path->bytes, &resolver->memory,
                               &text, &length, &package->stamp);
-  if (error == PL_ENOMEM) job->error = error;
+  /* These pass, and a package that was not read is not one without exports. */
+  if (error == PL_ENOMEM || error == PL_EMFILE || error == PL_ENFILE)
+    job->error = error;
   if (error != 0) return;
   resolver->stats.packages++;
   package->racy = pl__is_racy(resolver, &package->stamp);

@@ -2,24 +2,39 @@
 /*
  * reload.c: hot reload, and the modules that nobody can reach.
  *
- * Invariant: both walk over lists that hang on the modules themselves, so the
- * depth of a graph costs no stack.
+ * Invariant: both walk over chains that go through the modules themselves, so
+ * the depth of a graph costs no stack, and no memory that could run out.
  */
 #include "loader.h"
 
-/* Marks everything that depends on what is marked: by rounds over a list that
- * grows at its end. False: no memory. */
-static bool mark_dependants(struct pl_loader *loader, struct pl__list *list) {
-  for (size_t i = 0; i < list->count; i++) {
-    const struct pl__list *above = &list->items[i]->dependants;
-    for (size_t k = 0; k < above->count; k++) {
-      struct pl_module *module = above->items[k];
+/* Everything that depends on the first of a chain joins it at its end. Returns
+ * how many there are then. */
+static size_t add_dependants(struct pl_module *first) {
+  struct pl_module *last = first;
+  size_t count = 0;
+  for (struct pl_module *at = first; at != NULL; at = at->chain_of_gone) {
+    count++;
+    for (size_t i = 0; i < at->dependants.count; i++) {
+      struct pl_module *module = at->dependants.items[i];
       if (module->marked) continue;
-      if (!pl__list_add(loader, list, module)) return false;
       module->marked = true;
+      module->chain_of_gone = NULL;
+      last->chain_of_gone = module;
+      last = module;
     }
   }
-  return true;
+  return count;
+}
+
+static struct pl_module *turn_round(struct pl_module *chain) {
+  struct pl_module *turned = NULL;
+  while (chain != NULL) {
+    struct pl_module *next = chain->chain_of_gone;
+    chain->chain_of_gone = turned;
+    turned = chain;
+    chain = next;
+  }
+  return turned;
 }
 
 /* Out of the children of those that stay, and of their dependants; and it is
@@ -36,26 +51,24 @@ static void detach(struct pl_module *module) {
 
 size_t pl_loader_changed(struct pl_loader *loader, const char *path,
                          size_t length) {
-  struct pl__list gone = {0};
   size_t count = 0;
   for (struct pl_module *at = loader->first; at != NULL; at = at->next)
     at->marked = false;
-  struct pl_module *module = pl_loader_cached(loader, path, length);
-  if (module != NULL && pl__list_add(loader, &gone, module)) {
-    module->marked = true;
-    /* Short of memory, those found so far go. */
-    mark_dependants(loader, &gone);
-    count = gone.count;
-    for (size_t i = count; i-- > 0;)
-      if (loader->host.dispose != NULL)
-        loader->host.dispose(loader->host.self, gone.items[i]);
-    for (size_t i = 0; i < count; i++) {
-      pl__module_uncache(gone.items[i]);
-      detach(gone.items[i]);
+  struct pl_module *gone = pl_loader_cached(loader, path, length);
+  if (gone != NULL) {
+    gone->marked = true;
+    gone->chain_of_gone = NULL;
+    count = add_dependants(gone);
+    gone = turn_round(gone);
+    if (loader->host.dispose != NULL)
+      for (struct pl_module *at = gone; at != NULL; at = at->chain_of_gone)
+        loader->host.dispose(loader->host.self, at);
+    for (struct pl_module *at = turn_round(gone); at != NULL;
+         at = at->chain_of_gone) {
+      pl__module_uncache(at);
+      detach(at);
     }
   }
-  if (gone.items != NULL)
-    loader->memory.resize(loader->memory.self, gone.items, 0);
   pl_resolver_changed(loader->resolver, path, length);
   pl_loader_collect(loader);
   return count;

@@ -52,7 +52,8 @@ struct pl_source {
  *   addon    loads a .node file; NULL: a host without addons
  *   other    loads a file of a suffix that pl_loader_add_extension() added;
  *            pl_module_set_exports() is up to it
- *   dispose  a module is replaced (hot reload): end its timers and listeners
+ *   dispose  a module is replaced (hot reload): end its timers and listeners;
+ *            must not load, reload or collect
  */
 struct pl_loader_host {
   void *self;

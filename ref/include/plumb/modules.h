@@ -264,7 +264,8 @@ const char *pl_place_path(const struct pl_place *place, size_t *length);
  * What require.resolve(specifier) gives in a CommonJS module that lies in
  * `place`. Failures are kept like successes; see pl_resolver_forget().
  * Source: Node, doc/api/modules.md "All together", lib/internal/modules/cjs/
- * loader.js. Errors: PL_ENOMEM.
+ * loader.js. Errors: PL_ENOMEM; PL_EMFILE and PL_ENFILE when a package.json
+ * could not be read for want of a descriptor. Nothing is kept then.
  */
 int pl_place_require(struct pl_place *place, const char *specifier,
                      size_t length, const struct pl_resolution **out);
@@ -274,7 +275,7 @@ int pl_place_require(struct pl_place *place, const char *specifier,
  * errors that Node gives only when it loads (an unknown node: name, a scheme
  * that it does not load) are given here.
  * Source: Node, doc/api/esm.md "Resolution Algorithm Specification".
- * Errors: PL_ENOMEM.
+ * Errors: as above.
  */
 int pl_place_import(struct pl_place *place, const char *specifier,
                     size_t length, const struct pl_resolution **out);

@@ -16,7 +16,11 @@ static void *counted_resize(void *self, void *block, size_t size) {
     free(block);
     return NULL;
   }
-  if (forest->until_fail == 0) return NULL;
+  if (forest->until_fail == 0) {
+    forest->failed++;
+    if (forest->once) forest->until_fail = -1;
+    return NULL;
+  }
   if (forest->until_fail > 0) forest->until_fail--;
   void *result = realloc(block, size);
   if (block == NULL && result != NULL) forest->blocks++;

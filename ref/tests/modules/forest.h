@@ -24,6 +24,8 @@ struct forest {
   struct pl_resolver_config config; /* of the next resolver */
   long blocks;                      /* allocated and not freed */
   long until_fail; /* allocations until one fails; negative: never */
+  bool once;       /* only that one fails, not all behind it */
+  long failed;     /* how many did */
 };
 
 /* Begins with a tree: each line is "path" (an empty file), "path content",
