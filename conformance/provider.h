@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "provider_flow.h"
 #include "provider_heap.h"
 #include "provider_processes.h"
 
@@ -461,6 +462,7 @@ struct pl_provider {
   const struct pl_heap_table *heap;
   const struct pl_buffer_table *buffer;
   const struct pl_processes_table *processes;
+  const struct pl_flow_table *flow;
 };
 
 const struct pl_provider *pl_provider_v1(void);

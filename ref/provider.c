@@ -8,6 +8,7 @@
 #include "plumb/loop.h"
 #include "plumb/virtual.h"
 #include "provider.h"
+#include "provider_flow_table.h"
 #include "provider_heap_internal.h"
 #include "provider_modules.h"
 #include "provider_processes_table.h"
@@ -351,6 +352,7 @@ static const struct pl_provider provider = {
     .heap = &ref_heap_table,
     .buffer = &ref_buffer_table,
     .processes = &ref_processes_table,
+    .flow = &ref_flow_table,
 };
 
 __attribute__((visibility("default"))) const struct pl_provider *

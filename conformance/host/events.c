@@ -111,6 +111,8 @@ void event_log(struct run *run, const struct op *op, const struct call *call) {
     emit(run, op, NULL, 0);
   } else if (op->value == VALUE_LITERAL) {
     emit(run, op, op->text, op->text_length);
+  } else if (op->value == VALUE_RESULT && call->json) {
+    emit(run, op, call->json, strlen(call->json));
   } else {
     int length = value_text(run, op, call, value, sizeof value);
     emit(run, op, value, (size_t)length);

@@ -7,6 +7,7 @@
  * silence. Bodies never nest: a callback's body runs when the provider calls,
  * so no program makes this recurse.
  */
+#include "flow.h"
 #include "modules.h"
 #include "run.h"
 
@@ -463,7 +464,7 @@ void run_callback(struct run *run, struct frame *frame, const struct op *op,
   run->frame = frame;
   run_body(run, body, call);
   run->frame = around;
-  if (run->thrown) modules_uncaught(run, op);
+  if (run->thrown && !flow_uncaught(run, op)) modules_uncaught(run, op);
 }
 
 void run_body(struct run *run, const struct body *body,

@@ -156,6 +156,39 @@ static void look_over_modules(struct library *library) {
       library->capabilities |= UINT64_C(1) << i;
 }
 
+static bool offers_flow(const struct pl_flow_table *flow,
+                        enum capability wanted) {
+  switch (wanted) {
+  case CAP_EMITTER:
+    return flow->emitter_init && flow->emitter_end && flow->on && flow->off &&
+           flow->off_all && flow->emit && flow->count && flow->next &&
+           flow->most && flow->set_most;
+  case CAP_FLOW:
+    return flow->flow_size && flow->flow_run && flow->flow_settle &&
+           flow->flow_value && flow->flow_cancel;
+  case CAP_QUEUE:
+    return flow->queue_init && flow->push && flow->settle && flow->drop &&
+           flow->jobs && flow->queue_close;
+  default:
+    return false;
+  }
+}
+
+/* Without a loop there is nothing to bound. */
+static void look_over_flow(struct library *library) {
+  const struct pl_provider *provider = library->provider;
+  const struct pl_flow_table *flow = NULL;
+  if (provider->size >= offsetof(struct pl_provider, flow) + sizeof flow)
+    flow = provider->flow;
+  if (!flow || !library->loop.run) return;
+  size_t known =
+      flow->size < sizeof library->flow ? flow->size : sizeof library->flow;
+  memcpy(&library->flow, flow, known);
+  for (unsigned i = 0; i < CAP_COUNT; i++)
+    if (offers_flow(&library->flow, (enum capability)i))
+      library->capabilities |= UINT64_C(1) << i;
+}
+
 static bool check(const struct pl_provider *provider, const char *path,
                   char *message, size_t size) {
   if (!provider) {
@@ -189,6 +222,7 @@ bool library_adopt(struct library *library, const struct pl_provider *provider,
   library->provider = provider;
   look_over_loop(library);
   look_over_modules(library);
+  look_over_flow(library);
   return true;
 }
 

@@ -38,7 +38,10 @@
   X(RELOAD, "modules.reload")                                                  \
   X(CACHE, "modules.cache")                                                    \
   X(HOOKS, "modules.hooks")                                                    \
-  X(TREE, "modules.tree")
+  X(TREE, "modules.tree")                                                      \
+  X(EMITTER, "flow.emitter")                                                   \
+  X(FLOW, "flow.control")                                                      \
+  X(QUEUE, "flow.queue")
 
 enum capability {
 #define X(name, text) CAP_##name,
@@ -56,6 +59,7 @@ struct library {
   struct pl_loop_table loop; /* a copy; what the provider lacks is NULL, and
                                 everything is when a loop cannot be run */
   struct pl_modules_table modules; /* likewise */
+  struct pl_flow_table flow;       /* likewise */
   uint64_t capabilities;           /* bits 1 << CAP_... */
 };
 

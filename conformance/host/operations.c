@@ -6,6 +6,7 @@
  * One more operation is one more row, and a function in interpreter.c.
  */
 #include "operations.h"
+#include "flow.h"
 #include "modules.h"
 
 #include <stdlib.h>
@@ -110,7 +111,8 @@ const struct operation *operation_find(const char *name) {
   const struct operation *found =
       bsearch(name, operations, sizeof operations / sizeof *operations,
               sizeof *operations, compare);
-  return found ? found : modules_operation(name);
+  if (!found) found = modules_operation(name);
+  return found ? found : flow_operation(name);
 }
 
 const char *kind_name(int kind) {
@@ -118,5 +120,11 @@ const char *kind_name(int kind) {
     if (operations[i].kind == kind) return operations[i].name;
   if (kind == KIND_RESOLVED) return "resolve";
   if (kind == KIND_REQUIRED) return "require";
+  if (kind == KIND_EMITTER) return "emitter";
+  if (kind == KIND_LISTENER) return "listener";
+  if (kind == KIND_FLOW) return "flow";
+  if (kind == KIND_TASK) return "task";
+  if (kind == KIND_QUEUE) return "queue";
+  if (kind == KIND_JOB) return "job";
   return "nothing";
 }

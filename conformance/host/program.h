@@ -62,6 +62,12 @@ enum {
   KIND_INTERVAL = PL_KIND_COUNT,
   KIND_RESOLVED, /* the outcomes of resolve, and of require */
   KIND_REQUIRED,
+  KIND_EMITTER, /* these of flow.h */
+  KIND_LISTENER,
+  KIND_FLOW,
+  KIND_TASK,
+  KIND_QUEUE,
+  KIND_JOB,
   KIND_NONE = -1
 };
 
@@ -126,6 +132,7 @@ struct op {
 
   /* OP_OWN */
   const struct module_args *module; /* operations of modules */
+  const struct flow_args *flow;     /* of emitters, flows and queues */
   void (*perform)(struct run *run, const struct op *op,
                   const struct call *call);
 };

@@ -6,6 +6,7 @@
  * and loop_close() said so. A loop that cannot be closed is an error of the
  * run, and is left allocated, since the provider may still look at it.
  */
+#include "flow.h"
 #include "modules.h"
 #include "run.h"
 
@@ -68,7 +69,9 @@ static void run_main(struct run *run) {
 bool run_program(struct run *run) {
   if (open_loop(run)) {
     if (!run->program->uses_modules || modules_open(run)) run_main(run);
+    flow_silence(run);
     objects_clean(run);
+    flow_free(run);
     if (run->modules) modules_close(run);
     close_loop(run);
   }

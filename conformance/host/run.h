@@ -47,6 +47,7 @@ struct call {
   int status;
   const struct object *object; /* NULL: main or a close callback */
   uint32_t count;
+  const char *json; /* not NULL: $result, as JSON text */
 };
 
 /* How an explored run ended. */
@@ -71,6 +72,7 @@ struct run {
   uint64_t history; /* explored: a digest of what was done, and when */
   enum run_end end;
   struct modules *modules; /* NULL: the program has none */
+  struct flow *flow;       /* NULL: it has made no emitter, flow or queue */
   struct frame *frame;     /* the module whose body or callback runs, or NULL */
   int thrown;              /* not 0: what goes on to whoever called the body */
   bool silent; /* bodies do nothing any more: failed or cleaning up */

@@ -17,6 +17,7 @@ const fs = require('fs');
 const net = require('net');
 const path = require('path');
 const cluster = require('./cluster.cjs');
+const flow = require('./flow.cjs');
 const ipc = require('./ipc.cjs');
 const {Modules, abilities, operations} = require('./modules.cjs');
 const heap = require('./heap.cjs');
@@ -147,7 +148,8 @@ function findCapabilities() {
     'process.error': is(process.on),
   };
   Object.assign(found, MODULES.capabilities, HEAP.capabilities,
-                BUFFERS.capabilities, ipc.abilities(IMPLEMENTATION, atLeast));
+                BUFFERS.capabilities, flow.abilities(),
+                ipc.abilities(IMPLEMENTATION, atLeast));
   return Object.keys(found).filter((name) => found[name]);
 }
 
@@ -349,15 +351,24 @@ class Compiler {
       return null;
     }
     const bodies = this.members(known, name, argument, at);
+    const others = this.others(known, argument, at);
     return (run, frame) => {
       const call = bodies === null ? null : makeCall(run, bodies, frame);
       if (call !== null) call.wanted = 'then' in argument || 'each' in argument;
-      const handle = perform(run, argument, call, frame);
+      const handle = perform(run, argument, call, frame,
+                             callsOf(run, others, frame));
       if (handle instanceof Later) return handle;
       if (argument.id !== undefined)
         run.objects.set(argument.id, {kind, handle});
       return undefined;
     };
+  }
+
+  // The bodies under the other names that an operation has for some.
+  others(known, argument, at) {
+    if (!known.bodies) return null;
+    return known.bodies.map((name) => [name, hasOwn(argument, name)
+      ? this.body(argument[name], `${at}.${name}`) : []]);
   }
 
   // Checks the members of an argument; returns the callback's bodies.
@@ -374,6 +385,8 @@ class Compiler {
         this.checked(members[member], value, place, name);
       } else if (member === 'id' && known.kind) {
         this.makes(value, known.kind, place);
+      } else if (known.bodies && known.bodies.includes(member)) {
+        continue; // others() reads it
       } else if (member === 'then' && bodies) {
         bodies = [this.body(value, place)];
       } else if (member === 'each' && known.callback) {
@@ -577,6 +590,15 @@ function makeCall(run, bodies, frame) {
   };
 }
 
+// Those of bodies under other names: {name: function}.
+function callsOf(run, others, frame) {
+  const calls = {};
+  if (others !== null)
+    for (const [name, steps] of others)
+      calls[name] = makeCall(run, [steps], frame);
+  return calls;
+}
+
 // Keeps the thread busy until `ms` have passed.
 function block(ms) {
   const end = clock() + ms;
@@ -608,7 +630,8 @@ function eventOf(run, event, frame) {
  * Of each: `needs`, its capability; `value`, the checker of an argument that
  * is no object, or `members` and `required` of one that is; `kind`, where it
  * makes an object that may have an id; `callback`, where it takes then/each;
- * perform(run, argument, call, frame), which returns the object made. */
+ * `bodies`, names of further bodies; perform(run, argument, call, frame, bodies),
+ * which returns the object made. */
 
 const soon = typeof queueMicrotask === 'function'
   ? queueMicrotask : (callback) => { Promise.resolve().then(callback); };
@@ -890,7 +913,8 @@ Object.assign(OPERATIONS, operations({check, idOf, isObject, Later}),
                 check, idOf, Later, tools: HEAP.tools,
                 name: IMPLEMENTATION.name})),
               heap.guarded(buffers.operations({check, idOf})),
-              ipc.operations({check, idOf}), cluster.operations({check, idOf}));
+              ipc.operations({check, idOf}), cluster.operations({check, idOf}),
+              flow.operations({check, idOf}));
 
 /* ---- benchmarks -----------------------------------------------------------
  * workloads.cjs has them; here a command is checked and answered. */
