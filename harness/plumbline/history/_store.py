@@ -40,12 +40,15 @@ _SQLITE = tuple(
     f"{table} BEGIN SELECT {_NEVER}; END"
     for table in ("runs", "points") for what in ("UPDATE", "DELETE")
 )
+# Whoever comes second waits: two that create the same at once would fail.
+_FIRST = {"postgresql": "SELECT pg_advisory_xact_lock(7588625)"}
 _POSTGRESQL = (
     """CREATE OR REPLACE FUNCTION plumbline_never() RETURNS trigger AS $$
        BEGIN RAISE EXCEPTION 'the history is append-only'; END
        $$ LANGUAGE plpgsql""",
-    *(f"""CREATE OR REPLACE TRIGGER {table}_never BEFORE UPDATE OR DELETE
-          ON {table} FOR EACH STATEMENT EXECUTE FUNCTION plumbline_never()"""
+    *(f"""CREATE OR REPLACE TRIGGER {table}_never
+          BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+          FOR EACH STATEMENT EXECUTE FUNCTION plumbline_never()"""
       for table in ("runs", "points")),
 )
 
@@ -142,7 +145,8 @@ def _server(url: str) -> Iterator[Store]:
         own = _SQLITE if engine.dialect.name == "sqlite" else (
             _POSTGRESQL if engine.dialect.name == "postgresql" else ())
         with engine.begin() as connection:
-            for sql in (*_TABLES, *own):
+            first = _FIRST.get(engine.dialect.name)
+            for sql in (*([first] if first else ()), *_TABLES, *own):
                 connection.execute(sqlalchemy.text(sql))
             yield _Server(connection, sqlalchemy.text)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
