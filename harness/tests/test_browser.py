@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,12 @@ import pytest
 import samples
 
 from plumbline.catalog import read_catalog
+from plumbline.difference import difference
 from plumbline.errors import RuntimesError
+from plumbline.export import diff_html
 from plumbline.places import Places, find_places
 from plumbline.report import write_report
+from plumbline.report.performance import Sources, write_performance
 from plumbline.results import read_many
 from plumbline.runtimes import run_npm
 
@@ -464,17 +469,12 @@ def test_the_rules_name_their_cases(browser: Any) -> None:
     assert [row.text.split()[0] for row in rows] == list(samples.RULES)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("open", [
-    "", "#case=" + IO + "&in=node-20.20.2", "#rule=LOOP-CHECK-2",
-    "#of=node-20.20.2",
-], ids=["matrix", "case", "rule", "implementation"])
-def test_axe_finds_nothing_serious(
-    browser: Any, page: str, axe: str, open: str, dark: bool
-) -> None:
-    """The rules of axe-core, in every view and both themes."""
+def _complaints(
+    browser: Any, address: str, axe: str, dark: bool
+) -> list[str]:
+    """What axe-core finds there, whatever its weight."""
     browser.get("about:blank")
-    browser.get(page + open)
+    browser.get(address)
     browser.execute_script(
         "document.documentElement.dataset.theme = arguments[0]",
         "dark" if dark else "light")
@@ -483,9 +483,51 @@ def test_axe_finds_nothing_serious(
         "axe.run(document, {preload: false}).then("
         "arguments[0], e => arguments[0](String(e)))")
     assert isinstance(found, dict), found
-    serious = [
-        f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}"
-        for v in found["violations"]
-        if v["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    return [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}"
+            for v in found["violations"]]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("open", [
+    "", "#case=" + IO + "&in=node-20.20.2", "#rule=LOOP-CHECK-2",
+    "#of=node-20.20.2",
+], ids=["matrix", "case", "rule", "implementation"])
+def test_axe_finds_nothing(
+    browser: Any, page: str, axe: str, open: str, dark: bool
+) -> None:
+    """The rules of axe-core, in every view and both themes."""
+    assert _complaints(browser, page + open, axe, dark) == []
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The other pages that are written: about speed, with a gate and
+    without, and about the difference of two runs."""
+    folder = tmp_path_factory.mktemp("others")
+    sys.path.insert(0, str(Path(__file__).parent / "performance"))
+    speed: Any = importlib.import_module("test_performance_page")
+    places = Places(find_places().root, folder)
+    with_gate: Path = speed._write(places, folder / "gate")
+    without = write_performance(folder / "none", places, Sources(
+        None, [speed._document()], speed._tracks()))
+    good, bad = read_many(samples.write_results(folder / "results"))
+    changes = folder / "diff.html"
+    changes.write_text(diff_html(difference(good, bad)), encoding="utf-8")
+    return [path.as_uri() for path in (with_gate, without, changes)]
+
+
+@pytest.mark.parametrize("wide", [1280, 500])
+def test_the_other_pages_are_as_clean(
+    browser: Any, others: list[str], axe: str, wide: int
+) -> None:
+    """By axe-core's rules, and no wider than a phone."""
+    browser.set_window_size(wide, 1000)
+    try:
+        for address in others:
+            for dark in (False, True):
+                assert _complaints(browser, address, axe, dark) == []
+            assert browser.execute_script(
+                "return document.documentElement.scrollWidth"
+                " <= document.documentElement.clientWidth"), address
+    finally:
+        browser.set_window_size(1280, 1000)
