@@ -90,7 +90,7 @@ const struct bench bench_heap_scavenge = {
     .run = scavenge_run,
     .check = scavenge_check,
     .counters = memory_counters,
-    .pauses = memory_pauses,
+    .pauses = memory_stops,
     .teardown = memory_close,
 };
 
@@ -168,7 +168,6 @@ const struct bench bench_heap_major_full = {
     .run = full_run,
     .check = full_check,
     .counters = memory_counters,
-    .pauses = memory_pauses,
     .teardown = live_teardown,
 };
 
@@ -199,7 +198,7 @@ const struct bench bench_heap_major_incremental = {
     .run = steps_run,
     .check = full_check,
     .counters = memory_counters,
-    .pauses = memory_pauses,
+    .pauses = memory_stops,
     .teardown = live_teardown,
 };
 

@@ -140,7 +140,7 @@ size_t memory_counters(void *state, struct bench_counter *counters) {
   return sizeof found / sizeof *found;
 }
 
-void memory_pauses(void *state, struct bench_pauses *pauses) {
+void memory_stops(void *state, struct bench_pauses *pauses) {
   const struct memory *memory = state;
   if (memory->stops_lost) return;
   for (int clock = BENCH_WALL; clock <= BENCH_LOGICAL; clock++)
@@ -148,6 +148,12 @@ void memory_pauses(void *state, struct bench_pauses *pauses) {
       bench_pause(pauses, (enum bench_clock)clock,
                   memory->stops[i][clock].begin,
                   memory->stops[i][clock].length);
+}
+
+void memory_pauses(void *state, struct bench_pauses *pauses) {
+  const struct memory *memory = state;
+  memory_stops(state, pauses);
+  if (memory->stops_lost) return;
   bench_span(pauses, BENCH_WALL, now_ns() - memory->begun_ns);
   bench_span(pauses, BENCH_LOGICAL,
              (int64_t)(memory_figures(memory).work - memory->before.work));

@@ -53,7 +53,9 @@ void memory_begin(struct memory *memory);
 void memory_drop(struct memory *memory);
 /* The bytes and collections of the batch; they depend on no machine. */
 size_t memory_counters(void *state, struct bench_counter *counters);
-/* Its pauses, with its span on both clocks. */
+/* Its pauses; of a batch that is nothing else. */
+void memory_stops(void *state, struct bench_pauses *pauses);
+/* The same with the batch's span on both clocks: of a program that goes on. */
 void memory_pauses(void *state, struct bench_pauses *pauses);
 /* How often something was collected since the batch began. */
 uint64_t memory_collections(const struct memory *memory, enum pl_collect kind);

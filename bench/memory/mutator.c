@@ -11,7 +11,15 @@
 #include <stdlib.h>
 
 /* What is kept is more than a semi-space, so it grows old and dies old. */
-enum { DEPTH = 9, TREES = 200, RING = 512, STEP_WORK = 1 << 18, NODES = 1023 };
+enum {
+  DEPTH = 9,
+  NODES = 1023,
+  TREES = 200,  /* of a batch */
+  BEFORE = 800, /* made before the first one: the old generation is as full as
+                   it gets */
+  RING = 512,
+  STEP_WORK = 1 << 18
+};
 
 struct mutator {
   struct memory memory; /* its root: what lives for ever */
@@ -43,6 +51,17 @@ static const char *teardown(void *state) {
   return error;
 }
 
+static void make_trees(struct mutator *own, int count) {
+  const struct pl_heap_table *table = &own->memory.table;
+  for (int i = 0; i < count; i++) {
+    void **place = &own->ring[own->next++ % RING];
+    if (*place) table->drop(own->memory.heap, *place);
+    *place = NULL;
+    own->memory.refused |=
+        table->tree(own->memory.heap, &memory_node, DEPTH, place);
+  }
+}
+
 static const char *setup(void **state, const void *subject, int64_t value) {
   const struct pl_heap_options options = {
       .old_trigger = (size_t)value + ((size_t)32 << 20),
@@ -53,28 +72,21 @@ static const char *setup(void **state, const void *subject, int64_t value) {
   struct mutator *own = *state;
   if (own->memory.table.plant(own->memory.heap, &memory_node,
                               live_objects(own), live_objects(own),
-                              &own->memory.root) == 0)
-    return NULL;
-  teardown(own);
-  return "what lives was refused";
+                              &own->memory.root) != 0)
+    error = "what lives was refused";
+  if (!error) make_trees(own, BEFORE);
+  if (!error && own->memory.refused) error = "a tree was refused";
+  if (error) teardown(own);
+  return error;
 }
 
 static const char *reset(void *state) {
-  struct mutator *own = state;
-  memory_begin(&own->memory);
+  memory_begin(state);
   return NULL;
 }
 
 static void run(void *state) {
-  struct mutator *own = state;
-  const struct pl_heap_table *table = &own->memory.table;
-  for (int i = 0; i < TREES; i++) {
-    void **place = &own->ring[own->next++ % RING];
-    if (*place) table->drop(own->memory.heap, *place);
-    *place = NULL;
-    own->memory.refused |=
-        table->tree(own->memory.heap, &memory_node, DEPTH, place);
-  }
+  make_trees(state, TREES);
 }
 
 static const char *check(void *state) {

@@ -208,7 +208,7 @@ const WORKLOADS = {
 
 if (collect !== undefined) {
   WORKLOADS['heap/major/full'] = {
-    ...living, once: full, pauses: true, items: () => 1};
+    ...living, once: full, items: () => 1};
 }
 
 module.exports = WORKLOADS;

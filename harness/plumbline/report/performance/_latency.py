@@ -68,7 +68,13 @@ def lines_of(
             {"base": [(w, a) for w, a, _ in one["utilization"]],
              "here": [(w, b) for w, _, b in one["utilization"]]},
             (gate or {})["command"]))
-    return lines
+    return [one for one in lines if _worth(one)]
+
+
+def _worth(lines: Lines) -> bool:
+    """Whether there is something to see: pauses that are not all equal."""
+    return any(len(list(found.buckets())) > 1
+               for found in lines.histograms.values())
 
 
 def latency_figures(lines: Lines, number: int) -> Figure:
