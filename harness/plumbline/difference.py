@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from plumbline.errors import ResultsError
 from plumbline.results import CaseResult, Results
+from plumbline.shards import must_be_whole, shard_of
 
 __all__ = ["GROUPS", "Change", "Difference", "difference"]
 
@@ -72,6 +73,14 @@ class Difference:
     def quiet(self) -> bool:
         return not any(self.groups.values())
 
+    @property
+    def remark(self) -> str:
+        """What a reader must know of the two beforehand; may be empty."""
+        old, new = self.old.header.suite, self.new.header.suite
+        return "" if old == new else (
+            f"The suite is another one ({old} → {new}): a case may have "
+            "become another under its id.")
+
 
 def _group(old: CaseResult | None, new: CaseResult | None) -> str | None:
     if old is None:
@@ -99,8 +108,8 @@ _BROKEN = frozenset({"fail", "timeout", "crash", "error", "leaked"})
 
 
 def difference(old: Results, new: Results) -> Difference:
-    """Compare two whole runs. ResultsError where one was interrupted: what it
-    did not reach would look removed."""
+    """Compare two whole runs. ResultsError where one was interrupted or is a
+    shard that the other is not: what it did not reach would look removed."""
     for side in (old, new):
         if not side.complete:
             raise ResultsError(
@@ -109,6 +118,10 @@ def difference(old: Results, new: Results) -> Difference:
                 place=str(side.path),
                 remedy="run that implementation again",
             )
+    if shard_of(old) != shard_of(new):
+        for side in (old, new):
+            must_be_whole(side, "merge the shards first, or compare with the "
+                          "same shard")
     groups: dict[str, list[Change]] = {name: [] for name in GROUPS}
     same = 0
     for id in [*old.cases, *(i for i in new.cases if i not in old.cases)]:

@@ -20,7 +20,7 @@ from typing import Any
 from plumbline.errors import ResultsError
 from plumbline.results import Results, read_results
 
-__all__ = ["merge_shards", "shard_of"]
+__all__ = ["must_be_whole", "merge_shards", "shard_of"]
 
 # What of a command may differ between the shards of one run: where things are.
 _PLACES = frozenset({"--adapter", "--results", "--output", "--corpus", "--expectations",
@@ -44,6 +44,14 @@ def shard_of(results: Results) -> tuple[int, int] | None:
         if flag == "--shard" and found:
             return int(found[1]), int(found[2])
     return None
+
+
+def must_be_whole(results: Results, remedy: str) -> None:
+    """ResultsError where it is a shard, which says nothing about the run."""
+    found = shard_of(results)
+    if found is not None:
+        raise ResultsError(f"this is shard {found[0]} of {found[1]}",
+                           place=str(results.path), remedy=remedy)
 
 
 def _common(command: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,30 @@ def test_an_interrupted_run_is_no_side(tmp_path: Path) -> None:
             "x", "1", [], complete=False)))
     with pytest.raises(ResultsError, match="interrupted"):
         difference(whole, part)
+
+
+def test_a_shard_is_compared_with_the_same_shard_alone(
+    tmp_path: Path
+) -> None:
+    """Or all other cases would look removed."""
+    whole = _sample(tmp_path)[0]
+    one, two = (read_results(p) for p in _shards(tmp_path, 2))
+    with pytest.raises(ResultsError, match="this is shard 1 of 2"):
+        difference(whole, one)
+    with pytest.raises(ResultsError, match="this is shard 2 of 2"):
+        difference(two, one)
+    assert difference(one, one).quiet
+
+
+def test_two_suites_are_compared_with_a_remark(tmp_path: Path) -> None:
+    """In every format."""
+    old, new = _sample(tmp_path)
+    found = difference(old, replace(new, header=replace(
+        new.header, suite="0.2.0<")))
+    for text in (diff_markdown(found), diff_html(found)):
+        assert "The suite is another one (0.1.0 → 0.2.0&lt;)" in text
+    assert json.loads(diff_json(found))["new"]["suite"] == "0.2.0<"
+    assert difference(old, new).remark == ""
 
 
 def test_the_pages_are_as_they_were(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import samples
 
 from plumbline import export
 from plumbline.catalog import read_catalog
+from plumbline.commands.export import command as export_command
 from plumbline.errors import BuildError, ReportError, ResultsError
 from plumbline.places import find_places
 from plumbline.results import Results, read_many
@@ -146,6 +147,14 @@ def test_what_is_not_promised_is_no_error(tmp_path: Path) -> None:
         samples.result("modules/main/index", "unsupported")])
     path = samples.write_lines(tmp_path / "x-1.jsonl", lines)
     export.must_prove(read_many([path]))
+
+
+def test_a_badge_of_a_shard_is_refused(tmp_path: Path) -> None:
+    """15 of 15 of a quarter of the cases."""
+    path = samples.write_lines(tmp_path / "x-1.jsonl", samples.results_lines(
+        "x", "1", samples.good_cases(), command=["c", "--shard", "1/4"]))
+    with pytest.raises(ResultsError, match="this is shard 1 of 4"):
+        export_command.callback("badge", (path,), None)  # type: ignore[misc]
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

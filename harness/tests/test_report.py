@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import samples
@@ -133,14 +134,15 @@ def test_the_data_has_every_case_and_result(tmp_path: Path) -> None:
 
 def test_what_is_packed_is_not_lost() -> None:
     """Each of what is left out, and what is near to it."""
-    plain = {"v": "pass", "ms": 1.5}
-    silent: dict[str, object] = {"v": "unsupported", "t": [], "ms": 0.0,
-                                 "d": "needs a"}
-    case = {"id": "loop/a/b", "rule": "R", "level": "MUST", "area": "loop",
-            "at": "conformance/cases/loop/a.yaml:7", "claim": "",
-            "program": "x\ny\nx", "javascript": "y",
-            "results": [plain, {**plain, "n": 3}, silent,
-                        {**silent, "ms": 2.0}, None]}
+    plain: dict[str, Any] = {"v": "pass", "ms": 1.5}
+    silent: dict[str, Any] = {"v": "unsupported", "t": [], "ms": 0.0,
+                              "d": "needs a"}
+    case: dict[str, Any] = {
+        "id": "loop/a/b", "rule": "R", "level": "MUST", "area": "loop",
+        "at": "conformance/cases/loop/a.yaml:7", "claim": "",
+        "program": "x\ny\nx", "javascript": "y",
+        "results": [plain, {**plain, "n": 3}, silent, {**silent, "ms": 2.0},
+                    None]}
     other = {**case, "at": "conformance/cases/loop/b.yaml:7", "area": "heap",
              "level": "MAY", "claim": "c"}
     packed = pack({"rules": {"R": {"level": "MUST"}}, "cases": [case, other]})
@@ -177,7 +179,8 @@ def test_a_disputed_case_is_in_no_denominator(tmp_path: Path) -> None:
 
 
 def test_a_case_that_left_the_corpus_is_still_shown(tmp_path: Path) -> None:
-    """Without its program, and after all others."""
+    """Without its program, and after all others; of an implementation that
+    nobody here knows any more."""
     places = _places(tmp_path)
     gone = samples.good_cases()
     gone[0]["id"] = "loop/check/gone"
@@ -188,6 +191,8 @@ def test_a_case_that_left_the_corpus_is_still_shown(tmp_path: Path) -> None:
     cases = _data(page)["cases"]
     assert isinstance(cases, list)
     assert cases[-1]["id"] == "loop/check/gone"
+    again = _data(page)["implementations"][0]["again"]  # type: ignore[index]
+    assert again == "./plumbline run --adapter CMD --name x-1 --select "
     assert "program" not in cases[-1]
 
 

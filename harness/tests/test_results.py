@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import]
 import pytest
 import samples
 
 from plumbline.errors import ResultsError
+from plumbline.places import find_places
 from plumbline.results import label_of, read_many, read_results, show_event
 
 Lines = list[dict[str, Any]]
@@ -41,6 +43,18 @@ def test_a_whole_file_is_read_with_all_it_says(tmp_path: Path) -> None:
     assert results.cases["loop/timers/same-duration"].stderr == (
         f"line 1\n{samples.HOSTILE}\n"
     )
+
+
+def test_the_samples_of_these_tests_fit_the_schema() -> None:
+    """The one that the judge's own lines are held against."""
+    schema: Any = json.loads((
+        find_places().root / "conformance/schema/result.schema.json"
+    ).read_text(encoding="utf-8"))
+    for line in (*_lines(), *samples.results_lines(
+            "x", "1", samples.good_cases(), False)):
+        jsonschema.validate(line, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**_lines()[0], "format": 2}, schema)
 
 
 def test_a_line_ends_at_a_newline_alone(tmp_path: Path) -> None:

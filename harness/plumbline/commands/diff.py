@@ -135,6 +135,8 @@ def _print(found: Difference, everything: bool) -> None:
     console = output()
     console.print(Text.assemble((found.old.label, "bold"), " → ",
                                 (found.new.label, "bold")))
+    if found.remark:
+        console.print(Text(found.remark, "yellow"))
     styles = {"regressed": "bold red", "fixed": "green", "flaky": "yellow"}
     for name, meaning in GROUPS.items():
         changes = found.groups[name]

@@ -42,6 +42,7 @@ def command(kind: str, files: tuple[Path, ...], output: Path | None) -> int:
     from plumbline.commands.report import saved_results
     from plumbline.places import find_places
     from plumbline.results import read_many
+    from plumbline.shards import must_be_whole
 
     places = find_places()
     paths = list(files) or saved_results(places.results)
@@ -57,6 +58,7 @@ def command(kind: str, files: tuple[Path, ...], output: Path | None) -> int:
         if len(results) != 1:
             raise UsageError("a badge is of one implementation",
                              remedy="name one results file")
+        must_be_whole(results[0], "merge the shards first")
         text = export.badge(results[0])
     elif kind == "annotations":
         catalog = read_catalog(places.corpus, places.rules)

@@ -23,6 +23,8 @@ def diff_markdown(found: Difference) -> str:
     """A heading, then a table per group."""
     lines = [f"## {escaped(found.old.label)} → {escaped(found.new.label)}",
              "", _counts(found) + "."]
+    if found.remark:
+        lines += ["", escaped(found.remark)]
     for name, meaning in GROUPS.items():
         if not found.groups[name]:
             continue
@@ -58,6 +60,8 @@ def diff_html(found: Difference) -> str:
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style>\n"
         f"<main>\n<h1>{title}</h1>\n<p>{escape(_counts(found))}.</p>\n"
     ]
+    if found.remark:
+        parts.append(f"<p>{escape(found.remark)}</p>\n")
     parts += [
         f"<h2>{name}</h2>\n<p>{escape(meaning)}</p>\n<table>\n"
         "<thead><tr><th scope=\"col\">case</th><th scope=\"col\">verdict</th>"
