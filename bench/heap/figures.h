@@ -14,7 +14,7 @@
 #include "plumb/heap.h"
 #include "plumb/pauses.h"
 
-enum { ROUNDS = 9, NODE_BYTES = 48 };
+enum { ROUNDS = 9, NODE_BYTES = 48, DEEPEST = 20 };
 
 struct node { /* 48 bytes with its header: the tree node of GCBench */
   struct node *left, *right;
@@ -34,11 +34,17 @@ struct stage {
   struct pl_heap *heap;
   uint32_t node;
   struct pauses pauses;
+  /* Where make() and populate() keep what they are at, by depth: handles that
+   * are made once, since one for every node would cost more than the node. */
+  void **left[DEEPEST + 1], **right[DEEPEST + 1];
 };
 
 uint64_t now_ns(void);
 uint64_t stage_clock(void *self);
 void *must(void *block);
+/* Memory as a heap of that size has it, written to once: in huge pages where
+ * the heap would ask for them. For floors; kept until the program ends. */
+void *floor_memory(size_t size);
 double median(double *values, size_t count);
 void figure(const char *name, double value, const char *unit);
 

@@ -8,8 +8,6 @@
  */
 #include "figures.h"
 
-#include <stdlib.h>
-
 enum { COUNT = 4000000, TARGETS = 1024 };
 
 static double allocation(size_t semi, size_t bytes) {
@@ -36,7 +34,7 @@ static double allocation(size_t semi, size_t bytes) {
 
 /* Bump, zero, store: the pointer in a register, no header, no collection. */
 static double floor_of_allocation(size_t size, size_t bytes) {
-  char *block = must(malloc(size));
+  char *block = floor_memory(size);
   double round_ns[ROUNDS];
   for (int round = 0; round < ROUNDS; round++) {
     uint64_t start = now_ns();
@@ -44,7 +42,7 @@ static double floor_of_allocation(size_t size, size_t bytes) {
     for (uint64_t i = 0; i < COUNT; i++) {
       if (top > end) top = block;
       uint64_t *object = (uint64_t *)top;
-      __builtin_prefetch(top + 256, 1);
+      __builtin_prefetch(top + PL__HEAP_AHEAD, 1);
       if (bytes == 8) {
         top += 16;
         memset(object, 0, 16);
@@ -57,7 +55,6 @@ static double floor_of_allocation(size_t size, size_t bytes) {
     }
     round_ns[round] = (double)(now_ns() - start) / COUNT;
   }
-  free(block);
   return median(round_ns, ROUNDS);
 }
 

@@ -69,7 +69,7 @@ static uint64_t *forward(uint64_t *object, char **top) {
 static double plain_cheney(size_t count) {
   double round_ns[ROUNDS];
   size_t size = count * NODE_BYTES;
-  char *space[2] = {must(malloc(size)), must(malloc(size))};
+  char *space[2] = {floor_memory(size), floor_memory(size)};
   for (int round = 0; round < ROUNDS; round++) {
     for (size_t i = 0; i < count; i++) {
       uint64_t *node = (uint64_t *)(space[0] + i * NODE_BYTES);
@@ -91,8 +91,6 @@ static double plain_cheney(size_t count) {
     round_ns[round] = (double)(now_ns() - start) / (double)count;
     if (top != space[1] + size) must(NULL);
   }
-  free(space[0]);
-  free(space[1]);
   return median(round_ns, ROUNDS);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 uint64_t now_ns(void) {
@@ -26,6 +27,14 @@ void *must(void *block) {
   if (block != NULL) return block;
   fputs("heap-bench: out of memory\n", stderr);
   exit(1);
+}
+
+void *floor_memory(size_t size) {
+  const size_t huge = (size_t)2 << 20;
+  size_t whole = (size + huge - 1) & ~(huge - 1);
+  char *block = must(aligned_alloc(huge, whole));
+  if (size >= 2 * huge) madvise(block, whole, MADV_HUGEPAGE);
+  return memset(block, 1, whole);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -67,6 +76,10 @@ void stage_begin(struct stage *stage, size_t semi,
   if (pl_heap_create(&config, &stage->heap) != 0 ||
       pl_heap_type_add(stage->heap, &node, &stage->node) != 0)
     must(NULL);
+  for (int depth = 0; depth <= DEEPEST; depth++) {
+    stage->left[depth] = must(pl_handle(stage->heap, NULL));
+    stage->right[depth] = must(pl_handle(stage->heap, NULL));
+  }
 }
 
 void stage_end(struct stage *stage) {
@@ -125,30 +138,27 @@ static inline struct node *new_node(struct stage *stage) {
 void populate(struct stage *stage, int depth, void **handle) {
   if (depth == 0) return;
   struct pl_heap *heap = stage->heap;
-  struct pl_scope scope;
-  pl_scope_open(heap, &scope);
   for (int side = 0; side < 2; side++) {
     struct node *child = new_node(stage);
     struct node *parent = *handle;
     pl_heap_write(heap, parent, side ? &parent->right : &parent->left, child);
   }
-  void **child = must(pl_handle(heap, ((struct node *)*handle)->left));
+  void **child = stage->left[depth];
+  *child = ((struct node *)*handle)->left;
   populate(stage, depth - 1, child);
   *child = ((struct node *)*handle)->right;
   populate(stage, depth - 1, child);
-  pl_scope_close(heap, &scope);
+  *child = NULL;
 }
 
 struct node *make(struct stage *stage, int depth) {
   if (depth == 0) return new_node(stage);
-  struct pl_heap *heap = stage->heap;
-  struct pl_scope scope;
-  pl_scope_open(heap, &scope);
-  void **left = must(pl_handle(heap, make(stage, depth - 1)));
-  void **right = must(pl_handle(heap, make(stage, depth - 1)));
+  void **left = stage->left[depth], **right = stage->right[depth];
+  *left = make(stage, depth - 1);
+  *right = make(stage, depth - 1);
   struct node *node = new_node(stage);
   node->left = *left;
   node->right = *right;
-  pl_scope_close(heap, &scope);
+  *left = *right = NULL;
   return node;
 }

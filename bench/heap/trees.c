@@ -92,9 +92,8 @@ static struct node *bump_make(int depth) {
  * used again and again, which is more than any collector can do. */
 uint64_t trees_floor(void) {
   size_t size = (size_t)NODE_BYTES << 20;
-  char *block = must(calloc(1, size));
+  char *block = floor_memory(size);
   uint64_t sum = 0;
-  memset(block, 1, size);
   uint64_t start = now_ns();
   top = block;
   end = block + size;
@@ -110,6 +109,5 @@ uint64_t trees_floor(void) {
       sum += bump_make(depth)->left != NULL;
     }
   figure("trees/total", (double)(now_ns() - start) / 1e6, "ms");
-  free(block);
   return sum;
 }

@@ -220,9 +220,29 @@ static inline struct cheney cheney(const struct pl__heap *heap) {
                          heap->block[!heap->active] + heap->capacity};
 }
 
-/* A slot of a copied object; the copying that happens most is done here. */
-static inline void scan_slot(struct pl__heap *heap, struct cheney *c,
-                             pl__slot *slot) {
+/* The promotion that happens most: of a short object, to the end of a run. NULL:
+ * it is another one. */
+static inline void *promote_to_run(struct pl__heap *heap, pl__word *object,
+                                   uint64_t header, size_t size) {
+  struct pl__space *space = pl__old_home(heap, pl__type(header));
+  uintptr_t at = space->top;
+  if (at != space->run_end || size > SHORT || space->limit - at < SHORT ||
+      heap->head.marking)
+    return NULL;
+  __builtin_prefetch((const void *)(at + AHEAD), 1);
+  pl__word *copy = (pl__word *)at + 1;
+  copy_short(copy, object);
+  copy[-1] = (header & ~(uint64_t)PL__HEAP_MARK) | heap->old_flags;
+  object[-1] = (uintptr_t)copy;
+  space->top = space->run_end = at + size;
+  heap->event.promoted += size;
+  return copy;
+}
+
+/* A slot; the copying that happens most is done here and, of what an old
+ * object refers to, the promotion. */
+static __attribute__((always_inline)) inline void
+scan_slot(struct pl__heap *heap, struct cheney *c, pl__slot *slot, bool old) {
   pl__word *object = *slot;
   if ((uintptr_t)object - c->from >= c->from_size) {
     if (heap->space[PL_SPACE_NEW_LARGE].pages != NULL)
@@ -230,6 +250,7 @@ static inline void scan_slot(struct pl__heap *heap, struct cheney *c,
     return;
   }
   if ((uintptr_t)object & 1) return;
+  pl__word *copy;
   uint64_t header = object[-1];
   size_t size = pl__size(header);
   if (!(header & PL__HEAP_HEADER)) {
@@ -237,12 +258,15 @@ static inline void scan_slot(struct pl__heap *heap, struct cheney *c,
   } else if ((uintptr_t)object >= c->age_mark && size <= c->keep_end - c->top &&
              c->top <= c->keep_end) {
     __builtin_prefetch((const void *)(c->top + AHEAD), 1);
-    pl__word *copy = (pl__word *)c->top + 1;
+    copy = (pl__word *)c->top + 1;
     if (size <= SHORT && c->end - c->top >= SHORT) copy_short(copy, object);
     else copy_words(copy - 1, object - 1, size / 8);
     c->top += size;
     copy[-1] = header & ~(uint64_t)PL__HEAP_MARK;
     object[-1] = (uintptr_t)copy;
+    *slot = copy;
+  } else if (old && (uintptr_t)object < c->age_mark &&
+             (copy = promote_to_run(heap, object, header, size)) != NULL) {
     *slot = copy;
   } else {
     heap->to_top = c->top;
@@ -251,7 +275,10 @@ static inline void scan_slot(struct pl__heap *heap, struct cheney *c,
   }
 }
 
-static uintptr_t scan_copied(struct pl__heap *heap, uintptr_t scan) {
+/* This and scan_run() are not inlined into their caller: each needs all
+ * registers for itself. */
+static __attribute__((noinline)) uintptr_t scan_copied(struct pl__heap *heap,
+                                                       uintptr_t scan) {
   struct cheney c = cheney(heap);
   const struct pl__type *types = heap->types;
   while (scan < c.top) {
@@ -261,18 +288,19 @@ static uintptr_t scan_copied(struct pl__heap *heap, uintptr_t scan) {
     size_t size = pl__size(header);
     scan += size;
     for (uint64_t bits = type->slots; bits != 0; bits &= bits - 1)
-      scan_slot(heap, &c, object + __builtin_ctzll(bits));
+      scan_slot(heap, &c, object + __builtin_ctzll(bits), false);
     if (type->array_from == SIZE_MAX) continue;
     for (size_t i = type->array_from; i < size / 8 - 1; i++)
-      scan_slot(heap, &c, object + i);
+      scan_slot(heap, &c, object + i, false);
   }
   heap->to_top = c.top;
   return scan;
 }
 
-static inline void scan_old_slot(struct pl__heap *heap, struct cheney *c,
-                                 struct pl__page *page, pl__slot *slot) {
-  scan_slot(heap, c, slot);
+static __attribute__((always_inline)) inline void
+scan_old_slot(struct pl__heap *heap, struct cheney *c, struct pl__page *page,
+              pl__slot *slot) {
+  scan_slot(heap, c, slot, true);
   uintptr_t value = (uintptr_t)*slot;
   if (value - c->to < c->end - c->to && !(value & 1))
     pl__heap_remember(heap, page, slot);
@@ -281,7 +309,8 @@ static inline void scan_old_slot(struct pl__heap *heap, struct cheney *c,
 }
 
 /* Scans a page's run as far as it goes, and may make it longer. */
-static void scan_run(struct pl__heap *heap, struct pl__page *page) {
+static __attribute__((noinline)) void scan_run(struct pl__heap *heap,
+                                               struct pl__page *page) {
   struct cheney c = cheney(heap);
   struct pl__space *space = page->space;
   for (;;) {

@@ -287,7 +287,7 @@ enum {
   PL__HEAP_CODE = 32,  /* marked beside the object: it is not writable */
   PL__HEAP_OWNER = 64, /* the marker looks for its tables */
   PL__HEAP_KNOWN = 128, /* it has an id, see snapshot.h */
-  PL__HEAP_AHEAD = 256, /* bytes before which the cache is told */
+  PL__HEAP_AHEAD = 2048, /* bytes before which the cache is told */
   PL__HEAP_TYPE_SHIFT = 8,
   PL__HEAP_WORDS_SHIFT = 24
 };
