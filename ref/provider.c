@@ -337,7 +337,8 @@ static const char *const traits[] = {"timers-after-poll", "timer-lists",
                                      "zero-timer-next-iteration",
                                      "full-promotes", "pools-lists",
                                      "spawn-event", "spawn-timeout",
-                                     "messages-are-kept", "v8-clone", NULL};
+                                     "messages-are-kept", "v8-clone",
+                                     "survives-bad-input", NULL};
 
 static const struct pl_provider provider = {
     .abi = PL_PROVIDER_ABI,

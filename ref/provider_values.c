@@ -183,16 +183,16 @@ struct ref_inside {
 };
 
 static void write_string(FILE *out, const char *bytes, size_t length) {
+  size_t plain = 0; /* so many go out as they are: texts are long */
   putc('"', out);
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)bytes[i];
-    if (c == '"' || c == '\\')
-      fprintf(out, "\\%c", c);
-    else if (c < 0x20)
-      fprintf(out, "\\u%04x", c);
-    else
-      putc(c, out);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    fwrite(bytes + plain, 1, i - plain, out);
+    fprintf(out, c < 0x20 ? "\\u%04x" : "\\%c", c);
+    plain = i + 1;
   }
+  fwrite(bytes + plain, 1, length - plain, out);
   putc('"', out);
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -274,6 +275,14 @@ static void log_event(struct peer *peer, const json_t *value) {
     record(peer, json_string_value(value), NULL);
 }
 
+static void limit(struct peer *peer, long descriptors) {
+  struct rlimit now;
+  if (getrlimit(RLIMIT_NOFILE, &now) != 0) fail(peer, "getrlimit", "");
+  now.rlim_cur = (rlim_t)descriptors;
+  if (setrlimit(RLIMIT_NOFILE, &now) != 0)
+    fail(peer, "setrlimit: ", strerror(errno));
+}
+
 bool self_operation(struct peer *peer, const char *name, const json_t *value) {
   if (strcmp(name, "log") == 0)
     log_event(peer, value);
@@ -289,6 +298,8 @@ bool self_operation(struct peer *peer, const char *name, const json_t *value) {
     raise_own(peer, json_string_value(value));
   else if (strcmp(name, "peer.ignore") == 0)
     signal(signal_number(peer, json_string_value(value)), SIG_IGN);
+  else if (strcmp(name, "peer.limit") == 0)
+    limit(peer, number_of(value, "descriptors", 16));
   else if (strcmp(name, "peer.close") == 0)
     close((int)json_integer_value(value));
   else if (strcmp(name, "peer.pause") == 0)
