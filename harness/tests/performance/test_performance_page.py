@@ -24,6 +24,7 @@ from plumbline.report.performance import (
     write_performance,
 )
 from plumbline.report.performance import _figure
+from plumbline.report.performance._latency import lines_of
 from plumbline.stats import Histogram, Pauses
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;"
@@ -199,6 +200,21 @@ def test_the_page_asks_nobody_and_believes_nobody(drawn: Path) -> None:
             drawn.parent / link).exists()
         assert local or link == "index.html", link
     assert len(page.ids) == len(set(page.ids))
+
+
+def test_pauses_that_are_all_equal_have_no_picture() -> None:
+    """One length, once or often, is a number and no distribution."""
+    def made(name: str, *lengths: int) -> Series:
+        listed = tuple((1000 * n, length) for n, length in enumerate(lengths))
+        return Series(
+            name, "ref", (1.0,), (1.0,),
+            pauses=(Pauses("logical", 9000, listed),),
+            histograms={"logical": Histogram.of(lengths)})
+
+    series = {one.name: one for one in (
+        made("a", 7, 7, 7), made("b", 7, 7, 8), made("c", 7))}
+    document = Document(Path("x.json"), {}, series)
+    assert [one.name for one in lines_of([document], None)] == ["b"]
 
 
 def test_without_matplotlib_the_numbers_are_complete(
