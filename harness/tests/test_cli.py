@@ -368,6 +368,31 @@ def test_quiet_says_only_what_is_unexpected(cli: Cli) -> None:
     assert done.stdout.startswith("\n✗ loop/check")
 
 
+def test_implementations_are_judged_to_be_compared(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """0 where nothing got worse, 1 where something did; what earlier runs
+    left stays as it is."""
+    out = {"PLUMBLINE_OUT": str(tmp_path / "o")}
+    assert cli("run", "ref", "--no-report", **out).returncode == 0
+    whole = tmp_path / "o/results/ref-0.1.0.jsonl"
+    before = whole.read_bytes()
+    same = cli("diff", str(whole), "ref", **out)
+    assert same.returncode == 0, same.stderr
+    assert "5 cases as before" in same.stdout
+    other = cli("diff", "ref", "libuv", "--format", "markdown",
+                **out)
+    assert other.returncode == 0 and "## ref-0.1.0 → libuv-" in other.stdout
+    bad = cli("diff", str(whole), "ref", FAKE_CONFORM="bad", **out)
+    assert bad.returncode == 1
+    assert "regressed 3" in bad.stdout
+    assert whole.read_bytes() == before
+    gone = cli("diff", str(whole), "node@1.2.3", **out)
+    assert gone.returncode == 2 and "is not here" in gone.stderr
+    many = cli("diff", str(whole), "nothing-such", **out)
+    assert many.returncode == 2 and many.stdout == ""
+
+
 @pytest.mark.parametrize(("pattern", "near"), [
     ("loop/chek", "did you mean loop/check or"),
     ("same-duration", "did you mean loop/timers/same-duration?"),

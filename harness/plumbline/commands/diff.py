@@ -93,8 +93,9 @@ def _side(places: Places, word: str, select: tuple[str, ...]) -> Results:
             f"'{word}' is {names}, and a side is one implementation",
             remedy="add its version, as in node@22, or name a results file")
     with bars() as make:
-        outcome = judge(places, targets[0], Request(select), places.results,
-                        make(targets[0].title))
+        # Beside out/results: a few cases must not take the place of a run.
+        outcome = judge(places, targets[0], Request(select),
+                        places.out / "diff", make(targets[0].title))
     if outcome.results is None or not outcome.results.complete:
         raise UsageError(f"{targets[0].title} could not be judged",
                          remedy=outcome.message or "see above")
