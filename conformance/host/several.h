@@ -90,7 +90,7 @@ struct actor {
   struct stream streams[SEVERAL_STREAMS];
   unsigned stream_count;
   int code, signal;
-  bool exited, closed, connected;
+  bool exited, closed;
 };
 
 struct several {
@@ -237,6 +237,8 @@ void several_open_stream(struct stream *stream, int fd);
 struct actor *several_parent(struct several *host);
 /* Connects a child's channel, whose end is `fd`. */
 void several_connect(struct actor *child, int fd, bool advanced);
+/* Whether it has a channel that is connected, as the provider says. */
+bool several_connected(const struct actor *thing);
 /* Tells a message to who listens to it. */
 void several_tell(struct actor *thing, const char *event,
                   const struct pl_channel_text *text, json_t *given);
@@ -266,7 +268,7 @@ int several_udp_fd(const struct actor *thing);
  * ------------------------------------------------------------------ */
 
 json_t *several_worker_field(struct actor *worker, const char *name);
-/* The channel of a worker, and whether it is connected. */
+/* The channel of a worker, NULL when it is gone. */
 void *several_worker_channel(struct actor *worker);
 bool several_worker_kill(struct actor *worker, int signum);
 /* Where a worker listens: a path, or NULL and a port. */

@@ -58,7 +58,6 @@ static void on_ended(void *arg, int reason) {
   struct actor *end = arg;
   struct several *host = end->host;
   (void)reason;
-  end->connected = false;
   several_fire(end, "disconnect", NULL, NULL);
   if (host->member != NULL && end == host->parent) several_member_ended(host);
 }
@@ -76,7 +75,6 @@ void several_connect(struct actor *child, int fd, bool advanced) {
   if ((advanced ? table->channel_open_advanced : table->channel_open)(
           host->loop, child->channel, fd, &calls, child) != 0)
     several_refuse(host, "a channel");
-  child->connected = true;
 }
 
 /* ---- the parent ---------------------------------------------------------- */
@@ -89,7 +87,6 @@ static void join(struct several *host, struct actor *parent) {
     exit(1);
   }
   parent->channel = cluster->parent(host->member);
-  parent->connected = true;
 }
 
 struct actor *several_parent(struct several *host) {
@@ -107,7 +104,6 @@ struct actor *several_parent(struct several *host) {
     fputs("plumb-host: the channel to the parent cannot be used\n", stderr);
     exit(1);
   }
-  parent->connected = true;
   host->table->channel_listen(parent->channel, 0);
   return parent;
 }
@@ -119,7 +115,7 @@ static void settle(struct actor *parent) {
       (several_listens(parent, "internal-message") ? PL_LISTEN_INTERNAL : 0u) |
       (several_listens(parent, "disconnect") ? PL_LISTEN_DISCONNECT : 0u);
   struct several *host = parent->host;
-  if (parent->channel != NULL && parent->connected && host->member == NULL)
+  if (several_connected(parent) && host->member == NULL)
     host->table->channel_listen(parent->channel, what);
 }
 
@@ -145,12 +141,12 @@ static void parent_field(struct several *host, const json_t *value) {
                              : several_text(value, "variable");
   json_t *told = NULL;
   if (strcmp(name, "connected") == 0)
-    told = parent->channel != NULL ? json_boolean(parent->connected)
+    told = parent->channel != NULL ? json_boolean(several_connected(parent))
                                    : json_string("undefined");
   else if (strcmp(name, "channel") == 0)
-    told = json_string(parent->channel == NULL ? "undefined"
-                       : parent->connected     ? "object"
-                                               : "null");
+    told = json_string(parent->channel == NULL     ? "undefined"
+                       : several_connected(parent) ? "object"
+                                                   : "null");
   else if (strcmp(name, "send") == 0)
     told = json_string(parent->channel != NULL ? "function" : "undefined");
   else
@@ -162,22 +158,23 @@ static void parent_field(struct several *host, const json_t *value) {
 /* ---- ends ------------------------------------------------------------------
  */
 
+bool several_connected(const struct actor *thing) {
+  return thing->channel != NULL &&
+         thing->host->table->connected(thing->channel);
+}
+
 /* One end of a channel: a child's, a worker's, or the parent's. */
 struct end {
   struct actor *thing;
-  void *channel;
-  bool connected;
+  void *channel; /* NULL: there is none, or no more */
 };
 
 static struct end end_of(struct several *host, const json_t *id) {
   struct actor *thing =
       id != NULL ? several_find(host, id) : several_parent(host);
-  if (thing->kind == ACTOR_WORKER) {
-    void *channel = several_worker_channel(thing);
-    return (struct end){thing, channel,
-                        channel != NULL && host->table->connected(channel)};
-  }
-  return (struct end){thing, thing->channel, thing->connected};
+  return (struct end){thing, thing->kind == ACTOR_WORKER
+                                 ? several_worker_channel(thing)
+                                 : thing->channel};
 }
 
 static void tell_closed(void *arg, int status) {
@@ -235,16 +232,18 @@ static void send(struct several *host, const json_t *argument,
   char *text = json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY);
   struct pl_channel_sent *sent = NULL;
   struct pl_channel_passing passing;
-  bool passes = end.connected && handle_of(host, argument, &passing);
+  bool passes = end.channel != NULL && host->table->connected(end.channel) &&
+                handle_of(host, argument, &passing);
   if (callback != NULL) {
     sent = several_new(host, sizeof *sent);
     sent->written = on_sent;
     sent->arg = callback;
   }
   int result = -ENOTCONN;
-  if (end.connected)
+  if (end.channel != NULL)
     result = host->table->send_value(end.channel, text, strlen(text),
                                      passes ? &passing : NULL, sent);
+  if (result < 0 && passes && passing.fd != STDERR_FILENO) close(passing.fd);
   if (result == -ENOTCONN && callback != NULL)
     several_call_later(callback, json_string("ERR_IPC_CHANNEL_CLOSED"), NULL);
   else if (result == -ENOTCONN)
@@ -261,9 +260,9 @@ static void send(struct several *host, const json_t *argument,
 
 static void disconnect(struct several *host, const json_t *argument) {
   const struct end end = end_of(host, json_object_get(argument, "of"));
-  int error = end.connected ? host->table->disconnect(end.channel) : -ENOTCONN;
+  int error =
+      end.channel != NULL ? host->table->disconnect(end.channel) : -ENOTCONN;
   if (error != 0) several_later(host, tell_disconnected, end.thing);
-  end.thing->connected = false;
   if (several_text(argument, "log") != NULL)
     several_record(host, several_text(argument, "log"), json_string("ok"));
 }

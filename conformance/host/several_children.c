@@ -300,7 +300,8 @@ static json_t *child_field(struct actor *child, const char *name) {
   if (strcmp(name, "pid") == 0)
     return json_string(table->pid(child->process) != 0 ? "number"
                                                        : "undefined");
-  if (strcmp(name, "connected") == 0) return json_boolean(child->connected);
+  if (strcmp(name, "connected") == 0)
+    return json_boolean(several_connected(child));
   if (strcmp(name, "killed") == 0)
     return json_boolean(table->killed(child->process));
   if (strcmp(name, "exit-code") == 0)
@@ -322,7 +323,7 @@ static json_t *child_field(struct actor *child, const char *name) {
   if (strcmp(name, "stdio-length") == 0)
     return json_integer((json_int_t)child->stream_count);
   if (strcmp(name, "channel") == 0)
-    return several_kind(child->channel != NULL && child->connected);
+    return several_kind(several_connected(child));
   return NULL;
 }
 
