@@ -165,8 +165,8 @@ struct pl_resolver {
   bool preserve_symlinks;
   int node;
   uint32_t list_after;
-  uint32_t dirs_asked, dirs_worth; /* see must_list() */
-  const char **core, **core_only;  /* sorted; those that need "node:" */
+  uint32_t dirs_asked, dirs_worth;            /* see must_list() */
+  const char *const *core, *const *core_only; /* sorted; needing "node:" */
   size_t core_count, core_only_count;
   const char **conditions; /* the user's */
   size_t condition_count;

@@ -139,14 +139,18 @@ static const char **copy_names(struct pl__job *job, const char *const *names,
 static int configure(struct pl_resolver *resolver,
                      const struct pl_resolver_config *config) {
   struct pl__job job = {.resolver = resolver};
-  const char *const *core = config->core;
-  if (core == NULL) core = pl_core_modules(resolver->node);
-  resolver->core_count = count_names(core);
-  resolver->core = copy_names(&job, core, resolver->core_count);
-  const char *const *only = core + resolver->core_count + 1;
-  if (config->core != NULL) only = NULL;
-  resolver->core_only_count = count_names(only);
-  resolver->core_only = copy_names(&job, only, resolver->core_only_count);
+  if (config->core == NULL) { /* sorted, and there for ever */
+    resolver->core = pl_core_modules(resolver->node);
+    resolver->core_count = count_names(resolver->core);
+    resolver->core_only = resolver->core + resolver->core_count + 1;
+    resolver->core_only_count = count_names(resolver->core_only);
+  } else {
+    resolver->core_count = count_names(config->core);
+    const char **core = copy_names(&job, config->core, resolver->core_count);
+    if (core != NULL)
+      qsort(core, resolver->core_count, sizeof *core, compare_names);
+    resolver->core = core;
+  }
   resolver->condition_count = count_names(config->conditions);
   resolver->conditions =
       copy_names(&job, config->conditions, resolver->condition_count);
@@ -164,12 +168,7 @@ static int configure(struct pl_resolver *resolver,
           keep_in(&job, &resolver->keep, text.bytes, text.length);
   }
   pl__text_free(&text);
-  if (job.error != 0) return job.error;
-  qsort(resolver->core, resolver->core_count, sizeof *resolver->core,
-        compare_names);
-  qsort(resolver->core_only, resolver->core_only_count,
-        sizeof *resolver->core_only, compare_names);
-  return 0;
+  return job.error;
 }
 
 enum { CONDITIONS_MOST = 58 }; /* bits of a word, without Node's own */

@@ -219,20 +219,25 @@ def _show_times(console: Console, speed: Sequence[Times],
     for one in speed:
         cells = [one.engine.name, f"{one.rounds[0].resolved:,}"]
         for what in ("cold", "warm", "failing"):
-            ratio = ours.ratio(one, what)
-            cells += [f"{one.median(what):,.0f}", f"{ratio:,.2f}"]
+            each = ours.ratios(one, what)
+            cells += [f"{one.median(what):,.0f}",
+                      f"{ours.ratio(one, what):,.2f} "
+                      f"[{each[0]:.3g}–{each[-1]:.3g}]"]
             if what == "cold":
                 cells.append("-" if one.calls is None else f"{one.calls:.2f}")
         table.add_row(*cells)
     console.print()
     console.print(table)
+    console.print(f"The reference, warm, by the directory's path: "
+                  f"{ours.median('by_path'):,.0f}", highlight=False)
     table = Table(box=None, pad_edge=False, title_justify="left",
-                  title="The reference, cold, in runs of so many")
+                  title="The reference, cold, in runs of so many; (calls)")
     for name in ("resolutions", "names alone", "listings alone", "as it is"):
         table.add_column(name, justify="right")
     for run in small:
-        table.add_row(f"{run.size:,}", f"{run.single:,.0f}",
-                      f"{run.listed:,.0f}", f"{run.chosen:,.0f}")
+        table.add_row(f"{run.size:,}", *(
+            f"{time:,.0f} ({calls:.2f})"
+            for time, calls in (run.single, run.listed, run.chosen)))
     console.print()
     console.print(table)
 
@@ -251,7 +256,7 @@ def _times_as_json(speed: Sequence[Times],
                 "calls": one.calls,
                 "rounds": [
                     {"cold": r.cold, "warm": r.warm, "failing": r.failing,
-                     "resolved": r.resolved}
+                     "resolved": r.resolved, "by_path": r.by_path}
                     for r in one.rounds
                 ],
                 "ratios": {what: speed[0].ratio(one, what)

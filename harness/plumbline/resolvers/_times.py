@@ -45,12 +45,14 @@ class Engine:
 
 @dataclass(frozen=True)
 class Round:
-    """Nanoseconds per line, of one process."""
+    """Nanoseconds per line, of one process. `warm` is by a place that is
+    made before the clock starts, `by_path` of the reference alone."""
 
     cold: float
     warm: float
     failing: float
     resolved: int
+    by_path: float | None = None
 
 
 @dataclass
@@ -66,11 +68,15 @@ class Times:
         return float(statistics.median(
             getattr(r, what) for r in self.rounds))
 
-    def ratio(self, other: Times, what: str) -> float:
-        """Their time by ours, in the median of the rounds."""
-        return float(statistics.median(
+    def ratios(self, other: Times, what: str) -> list[float]:
+        """Their time by ours, of each round, the least first."""
+        return sorted(
             getattr(theirs, what) / getattr(ours, what)
-            for ours, theirs in zip(self.rounds, other.rounds, strict=True)))
+            for ours, theirs in zip(self.rounds, other.rounds, strict=True))
+
+    def ratio(self, other: Times, what: str) -> float:
+        """The same in the median of the rounds."""
+        return float(statistics.median(self.ratios(other, what)))
 
 
 def engines_of(registry: Registry, binary: Path) -> list[Engine]:
@@ -145,9 +151,9 @@ def _run(command: Sequence[str], stdin: bytes = b"") -> tuple[str, str]:
 
 def _one(engine: Engine, found: Path, failing: Path) -> Round:
     if engine.own:
-        cold, warm, resolved = own_pass(engine, found.read_bytes())
-        _, none, _ = own_pass(engine, failing.read_bytes())
-        return Round(cold, warm, none, resolved)
+        own = own_pass(engine, found.read_bytes())
+        none = own_pass(engine, failing.read_bytes())
+        return Round(own.cold, own.warm, none.warm, own.lines, own.by_path)
     words = [*engine.command, str(found), str(failing), str(engine.passes)]
     out, _ = _run([*words, engine.library] if engine.library else words)
     said = json.loads(out)
@@ -155,16 +161,30 @@ def _one(engine: Engine, found: Path, failing: Path) -> Round:
                  said["failing"]["warm"], said["list"]["resolved"])
 
 
+@dataclass(frozen=True)
+class OwnPass:
+    """plumb-resolve over a list; `calls` are those of the cold pass."""
+
+    cold: float
+    warm: float
+    by_path: float
+    calls: float
+    lines: int
+
+
 def own_pass(engine: Engine, lines: bytes,
-             flags: Sequence[str] = ()) -> tuple[float, float, int]:
-    """plumb-resolve over a list: cold, warm, and how many lines."""
+             flags: Sequence[str] = ()) -> OwnPass:
+    """Runs plumb-resolve over a list in a fresh process."""
     _, said = _run([*engine.command, "--batch", "--repeat",
                     str(engine.passes - 1), *flags], lines)
-    cold = re.search(r"^cold ([\d.]+) ns", said, re.M)
+    cold = re.search(r"^cold ([\d.]+) ns, ([\d.]+) system calls", said, re.M)
     warm = re.findall(r"^warm ([\d.]+) ns", said, re.M)
-    if cold is None or not warm:
+    by_path = re.findall(r"^by path ([\d.]+) ns", said, re.M)
+    if cold is None or not warm or not by_path:
         raise RunError(f"it told no times: {said}", place=engine.command[0])
-    return float(cold[1]), min(map(float, warm)), lines.count(b"\n")
+    return OwnPass(float(cold[1]), min(map(float, warm)),
+                   min(map(float, by_path)), float(cold[2]),
+                   lines.count(b"\n"))
 
 
 def _calls(engine: Engine, found: Path) -> float | None:
@@ -199,12 +219,13 @@ def _calls(engine: Engine, found: Path) -> float | None:
 @dataclass(frozen=True)
 class Small:
     """Runs of few resolutions: by single names alone, by listings alone, and
-    as the reference chooses; nanoseconds per line of the cold pass."""
+    as the reference chooses; nanoseconds and system calls per line of the
+    cold pass."""
 
     size: int
-    single: float
-    listed: float
-    chosen: float
+    single: tuple[float, float]
+    listed: tuple[float, float]
+    chosen: tuple[float, float]
 
 
 def measure_small(engine: Engine, found: Path, rounds: int) -> list[Small]:
@@ -218,16 +239,18 @@ def measure_small(engine: Engine, found: Path, rounds: int) -> list[Small]:
         if size > len(lines):
             continue
         best = dict.fromkeys(ways, 0.0)
+        calls = dict.fromkeys(ways, 0.0)
         pieces = 1 if size == len(lines) else 6
         for _ in range(pieces):
             at = chance.randrange(len(lines) - size + 1)
             piece = b"".join(lines[at:at + size])
-            taken: dict[str, list[float]] = {way: [] for way in ways}
+            taken: dict[str, list[OwnPass]] = {way: [] for way in ways}
             for _ in range(rounds):
                 for way in chance.sample(list(ways), len(ways)):
-                    taken[way].append(own_pass(engine, piece, ways[way])[0])
+                    taken[way].append(own_pass(engine, piece, ways[way]))
             for way, each in taken.items():
-                best[way] += min(each) / pieces
-        results.append(Small(size, best["single"], best["listed"],
-                             best["chosen"]))
+                best[way] += min(one.cold for one in each) / pieces
+                calls[way] += each[0].calls / pieces
+        single, listed, chosen = ((best[way], calls[way]) for way in ways)
+        results.append(Small(size, single, listed, chosen))
     return results

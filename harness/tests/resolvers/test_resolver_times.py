@@ -47,6 +47,7 @@ def test_ratios_are_of_the_same_round() -> None:
 
     assert times(10, 20, 40).ratio(times(30, 40, 400), "cold") == 3
     assert times(10, 20, 40).median("cold") == 20
+    assert times(10, 20, 40).ratios(times(30, 40, 400), "cold") == [2, 3, 10]
 
 
 def test_the_reference_stands_first() -> None:
@@ -78,25 +79,29 @@ def test_engines_are_measured_in_rounds(
             assert min(one.cold, one.warm, one.failing) > 0
         assert times.calls is None or times.calls > 0
     [small] = [s for s in measure_small(engines[0], found, 1) if s.size == 2]
-    assert small.single > 0 and small.listed > 0 and small.chosen > 0
+    assert min(small.single + small.listed + small.chosen) > 0
+    assert small.single[1] == small.chosen[1]
 
 
 def test_times_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     """As tables, and as JSON with each round."""
     ours = Times(Engine("reference", ()),
-                 [Round(1000, 50, 40, 7), Round(2000, 60, 50, 7)], 0.5)
+                 [Round(1000, 50, 40, 7, 71), Round(2000, 60, 50, 7, 75)],
+                 0.5)
     theirs = Times(Engine("bun-1.2", ()),
                    [Round(3000, 500, 400, 6), Round(4000, 600, 500, 6)])
-    small = [Small(10, 3.0, 9.0, 3.1)]
+    small = [Small(10, (3.0, 2.5), (9.0, 8.0), (3.1, 2.5))]
     _show_times(Console(width=120), [ours, theirs], small)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["reference", "7", "1,500", "1.00", "0.50", "55", "1.00", "45",
-            "1.00"] in lines
-    assert ["bun-1.2", "6", "3,500", "2.50", "-", "550", "10.00", "450",
-            "10.00"] in lines
-    assert ["10", "3", "9", "3"] in lines
+    assert ["reference", "7", "1,500", "1.00", "[1–1]", "0.50", "55", "1.00",
+            "[1–1]", "45", "1.00", "[1–1]"] in lines
+    assert ["bun-1.2", "6", "3,500", "2.50", "[2–3]", "-", "550", "10.00",
+            "[10–10]", "450", "10.00", "[10–10]"] in lines
+    assert ["path:", "73"] in [line[-2:] for line in lines]
+    assert ["10", "3", "(2.50)", "9", "(8.00)", "3", "(2.50)"] in lines
     told = _times_as_json([ours, theirs], small)
     assert told["times"][1]["ratios"]["cold"] == 2.5
     assert told["times"][0]["rounds"][1]["warm"] == 60
-    assert told["small"][0]["listed"] == 9.0
+    assert told["times"][0]["rounds"][1]["by_path"] == 75
+    assert told["small"][0]["listed"] == (9.0, 8.0)
     assert _times_as_json([], []) == {}

@@ -41,6 +41,26 @@ static void core_modules_come_first(void **unused) {
             {"/", "internal/util", MISSING}));
 }
 
+static void every_core_name_is_found(void **unused) {
+  (void)unused;
+  for (int node = 20; node <= 22; node += 2) {
+    struct forest forest;
+    forest_begin(&forest, TREE("/x.js"));
+    forest.config.node = node;
+    forest_resolver(&forest);
+    const char *const *at = pl_core_modules(node);
+    for (; *at != NULL; at++)
+      assert_true(pl_resolver_is_core(forest.resolver, *at, strlen(*at)));
+    for (at++; *at != NULL; at++) {
+      char name[64];
+      size_t length = (size_t)snprintf(name, sizeof name, "node:%s", *at);
+      assert_true(pl_resolver_is_core(forest.resolver, name, length));
+      assert_false(pl_resolver_is_core(forest.resolver, name + 5, length - 5));
+    }
+    forest_end(&forest);
+  }
+}
+
 static void core_names_are_injected(void **unused) {
   (void)unused;
   struct forest forest;
@@ -197,6 +217,7 @@ static void a_missing_module_names_the_require_stack(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(core_modules_come_first),
+      cmocka_unit_test(every_core_name_is_found),
       cmocka_unit_test(core_names_are_injected),
       cmocka_unit_test(extensions_are_tried_in_order),
       cmocka_unit_test(a_slash_at_the_end_means_a_directory),
