@@ -49,6 +49,10 @@ enum pl__work_state { PL__WORK_IDLE, PL__WORK_QUEUED, PL__WORK_TAKEN };
 
 enum { PL__CACHE_LINE = 64 };
 
+/* Out of the way of what runs in every iteration: what a function calls in its
+ * place costs registers that are saved whether it is reached or not. */
+#define PL__APART __attribute__((noinline))
+
 /* A first in, first out queue of tasks. The last one's `next` is `&last`, so
  * that NULL means "in no queue". */
 struct pl__tasks {
@@ -225,6 +229,12 @@ static inline void pl__activate(struct pl_object *handle) {
   if (handle->flags & PL__ACTIVE) return;
   handle->flags |= PL__ACTIVE;
   if (handle->flags & PL__REF) handle->loop->active++;
+}
+
+/* The same for one that has just got that flag: `flags` are those before. */
+static inline void pl__count_active(const struct pl_object *handle,
+                                    unsigned flags) {
+  handle->loop->active += (flags & (PL__ACTIVE | PL__REF)) == PL__REF;
 }
 
 static inline void pl__deactivate(struct pl_object *handle) {

@@ -156,7 +156,7 @@ void pl__poll_stop(struct pl_poll *poll) {
 /* ---------------------------------------------------------------------- */
 /* The phase                                                              */
 
-static void tell_changes(struct pl_loop *loop) {
+static PL__APART void tell_changes(struct pl_loop *loop) {
   while (!pl__list_empty(&loop->changes)) {
     struct pl_poll *poll =
         PL__OWNER(loop->changes.next, struct pl_poll, change);
@@ -190,18 +190,27 @@ static void report(struct pl_loop *loop, const struct pl_ready *ready) {
     pl__call(loop, &poll->head, (int)events);
 }
 
-static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
-                        int timeout_ms) {
+/* What is ready now. The poller is not asked about nothing. */
+static int look(struct pl_loop *loop, struct pl_ready *ready) {
   struct pl_poller *poller = loop->poller;
-  if (timeout_ms != 0 && pl__woken(loop)) timeout_ms = 0;
-  if (timeout_ms == 0 && loop->armed == 0 && !loop->picks) return 0;
-  if (timeout_ms == 0) return poller->ops->wait(poller, ready, PL__READY, 0);
+  if (loop->armed == 0 && !loop->picks) return 0;
+  int count;
+  do
+    count = poller->ops->wait(poller, ready, PL__READY, 0);
+  while (count == PL_EINTR);
+  return count;
+}
+
+static int sleep_once(struct pl_loop *loop, struct pl_ready *ready,
+                      int timeout_ms) {
+  struct pl_poller *poller = loop->poller;
   uint64_t since = pl__is_recorded(loop) ? pl__record_wait_begin(loop) : 0;
   atomic_store(&loop->asleep, 1);
   /* A sender pushes first and looks at `asleep` then; we do the reverse. */
   int count = poller->ops->wait(poller, ready, PL__READY,
                                 pl__woken(loop) ? 0 : timeout_ms);
-  atomic_store(&loop->asleep, 0);
+  /* A sender that still sees 1 wakes us once more, and for nothing. */
+  atomic_store_explicit(&loop->asleep, 0, memory_order_release);
   loop->calls++; /* time has passed */
   if (pl__is_recorded(loop)) pl__record_wait_end(loop, since);
   return count;
@@ -210,23 +219,25 @@ static int guarded_wait(struct pl_loop *loop, struct pl_ready *ready,
 /* Waits until something is ready or a timer is due. Being woken too early, by
  * a signal, by a clamped wait, or at the begin of a crowded slot of the timing
  * wheel, is not something that a callback can see. */
-static int wait_for_ready(struct pl_loop *loop, struct pl_ready *ready,
-                          int timeout_ms) {
-  for (;;) {
-    int count = guarded_wait(loop, ready, timeout_ms);
+static PL__APART int wait_for_ready(struct pl_loop *loop,
+                                    struct pl_ready *ready, int timeout_ms) {
+  while (timeout_ms != 0 && !pl__woken(loop)) {
+    int count = sleep_once(loop, ready, timeout_ms);
     pl__refresh_time(loop);
-    if (count < 0 && count != PL_EINTR) return count;
-    if (count > 0 || pl__woken(loop)) return count > 0 ? count : 0;
-    if (timeout_ms == 0 && count == 0) return 0;
-    if (timeout_ms != 0) timeout_ms = pl__poll_timeout(loop);
+    if (count > 0 || (count < 0 && count != PL_EINTR)) return count;
+    if (pl__woken(loop)) return 0;
+    timeout_ms = pl__poll_timeout(loop);
     if (timeout_ms == 0 && count == 0) return 0;
   }
+  int count = look(loop, ready);
+  pl__refresh_time(loop);
+  return count;
 }
 
 /* Serves what is ready in the order that the poller picks; the wake-ups, and
  * the signals, are one thing each. */
-static void serve_picked(struct pl_loop *loop, struct pl_ready *ready,
-                         int count) {
+static PL__APART void serve_picked(struct pl_loop *loop,
+                                   struct pl_ready *ready, int count) {
   struct pl_poller *poller = loop->poller;
   bool woken = pl__woken(loop);
   while (count > 0 || woken) {
@@ -250,24 +261,36 @@ void pl__run_woken(struct pl_loop *loop) {
   pl__run_asyncs(loop);
 }
 
+/* Serves what is ready, and what is ready behind that. */
+static PL__APART void serve(struct pl_loop *loop, struct pl_ready *ready,
+                            int count) {
+  for (int round = 0; count > 0; round++) {
+    for (int i = 0; i < count; i++)
+      report(loop, &ready[i]);
+    if (count < PL__READY || round == PL__FULL_ROUNDS) return;
+    count = look(loop, ready);
+  }
+}
+
 int pl__run_poll(struct pl_loop *loop, int timeout_ms) {
   struct pl_ready ready[PL__READY];
   loop->polls++;
   if (!pl__list_empty(&loop->changes)) tell_changes(loop);
   if (!pl__list_empty(&loop->deferred)) timeout_ms = 0;
-  int count = wait_for_ready(loop, ready, timeout_ms);
+  int count;
+  if (timeout_ms != 0) {
+    count = wait_for_ready(loop, ready, timeout_ms);
+  } else {
+    count = look(loop, ready);
+    pl__refresh_time(loop);
+  }
   if (count < 0) return count;
   if (loop->picks) {
     serve_picked(loop, ready, count);
     return 0;
   }
   if (pl__woken(loop)) pl__run_woken(loop);
-  for (int round = 0; count > 0; round++) {
-    for (int i = 0; i < count; i++)
-      report(loop, &ready[i]);
-    if (count < PL__READY || round == PL__FULL_ROUNDS) break;
-    count = guarded_wait(loop, ready, 0);
-  }
-  pl__run_signals(loop);
+  if (count > 0) serve(loop, ready, count);
+  if (loop->signals != NULL) pl__run_signals(loop);
   return 0;
 }

@@ -28,13 +28,7 @@ void pl__watcher_stop(struct pl_watcher *watcher) {
   pl__deactivate(&watcher->head);
 }
 
-void pl__run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
-  struct pl_link *list = pl__watchers(loop, kind);
-  if (pl__list_empty(list)) return;
-  if (list->next == list->prev) { /* one alone is its own batch */
-    pl__call(loop, PL__OWNER(list->next, struct pl_object, link), 0);
-    return;
-  }
+static PL__APART void run_batch(struct pl_loop *loop, struct pl_link *list) {
   struct pl_link batch;
   pl__list_move(list, &batch);
   while (!pl__list_empty(&batch)) {
@@ -44,4 +38,14 @@ void pl__run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
     pl__list_append(list, &head->link);
     pl__call(loop, head, 0);
   }
+}
+
+void pl__run_watchers(struct pl_loop *loop, enum pl_object_kind kind) {
+  struct pl_link *list = pl__watchers(loop, kind);
+  if (list->next == list->prev) { /* one alone, or none, is its own batch */
+    if (pl__list_empty(list)) return;
+    pl__call(loop, PL__OWNER(list->next, struct pl_object, link), 0);
+    return;
+  }
+  run_batch(loop, list);
 }

@@ -85,8 +85,14 @@ static inline void pl__wheel_move(struct pl__wheel *wheel,
   timer->due = due;
   timer->order = wheel->starts++;
   if (later || (due ^ wheel->base) >= PL__WHEEL_NEAR) return;
-  /* It may stand in that very slot, and now belongs at its end. */
+  /* It may stand in that very slot, and now belongs at its end: goes there,
+   * when the slot is the one that fires, or else is sorted with the others. */
   unsigned slot = (unsigned)due & (PL__WHEEL_NEAR - 1);
+  if (due == wheel->base) {
+    pl__list_cut(&timer->head.link);
+    pl__list_append(&wheel->slot[slot], &timer->head.link);
+    return;
+  }
   wheel->mixed[slot / 64] |= UINT64_C(1) << (slot % 64);
 }
 
