@@ -55,6 +55,7 @@ struct explorer {
   bool linked;          /* the place was filled by a state seen before */
   size_t turns;         /* poll phases of this run */
   bool too_deep;        /* too many questions, or turns */
+  bool strayed;         /* this run is not like the trace looked for */
   struct state *states; /* open addressing */
   size_t state_room;
   char label[96];
@@ -69,16 +70,35 @@ static unsigned repeat_answer(struct explorer *explorer) {
   return step->answer;
 }
 
-/* The run is too long; what follows is only cleaning up. */
-static void give_up(struct explorer *explorer) {
-  explorer->too_deep = true;
+/* What follows is only cleaning up. */
+static void end_run(struct explorer *explorer) {
   explorer->run.silent = true;
   explorer->run.library->loop.stop(explorer->run.loop);
 }
 
+/* The run is too long. */
+static void give_up(struct explorer *explorer) {
+  explorer->too_deep = true;
+  end_run(explorer);
+}
+
+/* Whether the run has left the trace that is looked for; then it ends. */
+static bool strays(struct explorer *explorer) {
+  const char *like = explorer->limits->like;
+  const struct text *text = &explorer->trace.text;
+  if (!like || text->length == 0) return false;
+  const char *rest = like + 1; /* behind the bracket */
+  if (strncmp(rest, text->bytes, text->length) == 0 &&
+      (rest[text->length] == ',' || rest[text->length] == ']'))
+    return false;
+  explorer->strayed = true;
+  end_run(explorer);
+  return true;
+}
+
 static unsigned on_choose(void *self, const char *what, unsigned options) {
   struct explorer *explorer = self;
-  if (explorer->run.silent) return 0; /* cleaning up */
+  if (explorer->run.silent || strays(explorer)) return 0; /* cleaning up */
   if (explorer->depth < explorer->given) return repeat_answer(explorer);
   if (explorer->depth == explorer->limits->choices) {
     give_up(explorer);
@@ -137,7 +157,7 @@ static enum pl_seen look_up(struct explorer *explorer, uint64_t digest) {
 /* While answers are repeated the states are old, and are passed through. */
 static enum pl_seen on_seen(void *self, uint64_t state) {
   struct explorer *explorer = self;
-  if (explorer->run.silent) return PL_SEEN_NEW;
+  if (explorer->run.silent || strays(explorer)) return PL_SEEN_NEW;
   if (explorer->turns++ == explorer->limits->turns) {
     give_up(explorer);
     return PL_SEEN_NEW;
@@ -254,6 +274,7 @@ static bool replay(struct explorer *explorer,
   explorer->last = 0;
   explorer->turns = 0;
   explorer->linked = false;
+  explorer->strayed = false;
   text_clear(&explorer->trace.text);
   explorer->trace.count = 0;
   *run = (struct run){.library = run->library,
@@ -263,9 +284,14 @@ static bool replay(struct explorer *explorer,
                       .explore = explore};
   explorer->found->runs++;
   if (!run_program(run)) return false;
-  if (!explorer->linked && !explorer->too_deep)
+  if (explorer->linked || explorer->too_deep || explorer->strayed) return true;
+  char *text = trace_text(explorer);
+  const char *like = explorer->limits->like;
+  if (like && strcmp(like, text) != 0)
+    free(text);
+  else
     decisions_trace(explorer->found->tree, explorer->place,
-                    add_trace(explorer->found, trace_text(explorer)));
+                    add_trace(explorer->found, text));
   return true;
 }
 
@@ -305,6 +331,7 @@ static enum explored all_runs(struct explorer *explorer,
                limits->choices, limits->turns);
       return EXPLORED_PART;
     }
+    if (limits->like && found->trace_count > 0) return EXPLORED_ALL;
   } while (next_path(explorer));
   return EXPLORED_ALL;
 }

@@ -23,6 +23,8 @@ struct explore_limits {
   unsigned late_ms;  /* how late a job may begin, and end */
   bool any_order;    /* also orders that are only usual (provider.h) */
   bool no_merge;     /* explore a state again each time: slow, for tests */
+  const char *like;  /* NULL, or the only trace that is looked for: a JSON
+                        array, compact; whoever strays from it is given up */
 };
 
 /* What an exploration finds out unless it is told otherwise. */

@@ -35,6 +35,8 @@ static const char *take_limits(const json_t *question,
     return "slack, late: milliseconds up to 1000 are wanted";
   limits->slack_ms = (unsigned)slack;
   limits->late_ms = (unsigned)late;
+  const json_t *like = json_object_get(question, "like");
+  if (like && !json_is_array(like)) return "like: a list of events is wanted";
   const json_t *order = json_object_get(question, "any-order");
   if (order && !json_is_boolean(order))
     return "any-order: true or false is wanted";
@@ -77,9 +79,14 @@ static json_t *explore_program(const struct library *library,
   case READ_OK: {
     struct exploration found;
     program_digest(&program);
-    enum explored how = explore(library, &program, dir, NULL, limits, &found);
+    struct explore_limits own = *limits;
+    const json_t *like = json_object_get(question, "like");
+    char *text = like ? pl_mem_need(json_dumps(like, JSON_COMPACT)) : NULL;
+    own.like = text;
+    enum explored how = explore(library, &program, dir, NULL, &own, &found);
     answer = explored_json(how, &found);
     exploration_free(&found);
+    free(text);
     break;
   }
   }

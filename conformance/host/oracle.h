@@ -3,9 +3,12 @@
  * oracle.h: `plumb-explore --serve`: one program a line in, its traces out.
  *
  *   in   {"program":{"main":[...],"pool":1?},"dir":"/abs"?,"slack":ms?,
- *         "late":ms?,"limit":runs?,"choices":n?,"any-order":true?}
+ *         "late":ms?,"limit":runs?,"choices":n?,"any-order":true?,
+ *         "like":[event,...]?}
  *   out  {"traces":[[event,...],...],"complete":true,"runs":n,"states":n}
  *        complete false: a limit was reached, "limit" says which
+ *        like: "traces" has that one, or none: whether the program may leave
+ *        it is found far beyond where all traces can be
  *        {"unsupported":"why"} | {"error":"what"}
  *
  * Every line gets one line; a line that is wrong ends nothing.

@@ -100,10 +100,15 @@ static void move_to(struct pl__world *world, uint64_t time) {
   world->turns = 0;
 }
 
+/* Whether it matters what time it is. While the timeouts that are due are run
+ * their timer is not in the wheel, but the next ones wait all the same. */
+static bool somebody_waits(const struct pl_loop *loop) {
+  return loop->wheel.count > 0 || loop->timeouts.lists > 0;
+}
+
 static uint64_t virtual_now_ns(void *self) {
   struct pl__world *world = self;
-  if (world->loop != NULL && world->slack > 0 &&
-      world->loop->wheel.count > 0) {
+  if (world->loop != NULL && world->slack > 0 && somebody_waits(world->loop)) {
     pl__question(world, "time that passes");
     for (unsigned ms = 0; ms <= world->slack; ms++)
       pl__option(world, ms, "%u ms", ms);

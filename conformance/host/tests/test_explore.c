@@ -376,11 +376,17 @@ static void every_line_that_is_served_gets_its_line(void **state) {
                        "{'program':{'main':[{'log':1}]}}\n"
                        "{'program':{'main':[]},'slack':'x'}\n"
                        "{'program':{'main':" RACE "},'slack':0}\n"
-                       "{'program':{'main':" RACE "},'limit':1}\n");
+                       "{'program':{'main':" RACE "},'limit':1}\n"
+                       "{'program':{'main':" RACE "},'like':['t','i']}\n"
+                       "{'program':{'main':" RACE "},'like':['t','t']}\n"
+                       "{'program':{'main':" RACE "},'like':['t']}\n"
+                       "{'program':{'main':" RACE "},'like':'t'}\n");
   char *output = ask(provider, "--serve", lines, &status);
   static const char *const answers[] = {
       "\"complete\":true", "\"error\"",       "\"unsupported\"",   "\"error\"",
-      "\"error\"",         "[[\"i\",\"t\"]]", "\"complete\":false"};
+      "\"error\"",         "[[\"i\",\"t\"]]", "\"complete\":false",
+      "[[\"t\",\"i\"]]", "\"traces\":[]",     "\"traces\":[]",
+      "\"error\""};
   assert_int_equal(status, 0);
   char *rest = output;
   for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {

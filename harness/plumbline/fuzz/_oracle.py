@@ -3,13 +3,15 @@
 
 The model is the reference on its virtual loop, walked through by
 `plumb-explore --serve`. It takes for granted that little time passes unasked
-(`slack`) and that jobs are not very late; further, wider looks are for traces
-that were seen where neither held, on a busy machine.
+(`slack`) and that jobs are not very late. A trace that was seen where neither
+held, on a busy machine, is asked for by itself: runs that stray from it are
+given up, so a machine can be taken to be slower than all traces can be found
+for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +27,12 @@ __all__ = ["Allowed", "Oracle", "Undecided"]
 _SECONDS = 20.0
 _ENDLESS = "never-ends"
 
-# How slow the machine is taken to be: as a rule, and in further looks.
-_PATIENCE = (
-    {"limit": 5000, "slack": 2, "late": 10},
+# How slow the machine is taken to be: as a rule, and for a single trace.
+_USUAL = {"limit": 5000, "slack": 2, "late": 10}
+_SLOWER = (
     {"limit": 50000, "slack": 6, "late": 50},
     {"limit": 200000, "slack": 12, "late": 200},
+    {"limit": 200000, "slack": 25, "late": 200},
 )
 
 
@@ -69,22 +72,29 @@ class Oracle:
     ) -> None:
         self._lines.close()
 
-    def wider(self, program: Program) -> Iterator[Allowed]:
-        """All traces on slow, and on slower machines, where they are
-        known."""
-        for patience in range(1, len(_PATIENCE)):
-            try:
-                yield self.ask(program, patience)
-            except Undecided:
-                return
-
-    def ask(self, program: Program, patience: int = 0) -> Allowed:
+    def ask(self, program: Program) -> Allowed:
         """All traces of a program; Undecided where they are not known."""
+        return self._explore(program, _USUAL)
+
+    def reaches(self, program: Program, trace: Trace) -> bool:
+        """Whether a slow, or a slower, machine is known to show the trace."""
+        for limits in _SLOWER:
+            try:
+                found = self._explore(program, {**limits, "like": trace})
+            except Undecided:
+                continue
+            if trace in found.traces:
+                return True
+        return False
+
+    def _explore(
+        self, program: Program, limits: Mapping[str, object]
+    ) -> Allowed:
         if not self._lines.running:
             self._lines.start()
         question: dict[str, object] = {
             "program": {"main": program}, "dir": str(self._folder)}
-        question.update(_PATIENCE[patience])
+        question.update(limits)
         try:
             answer = self._lines.ask(question, _SECONDS)
         except Gone as gone:
