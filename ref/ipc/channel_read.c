@@ -227,12 +227,12 @@ static void take_bun(struct pl_channel *channel, struct pl_value *value,
 static void dispatch(struct pl_channel *channel, struct pl_value *value,
                      const char *text, size_t length) {
   const struct pl_value *cmd = pl_value_get(value, "cmd");
-  if (pl_value_is(cmd, "NODE_HANDLE_ACK")) {
+  if (pl_value_is(cmd, "NODE_HANDLE")) {
+    take_handle(channel, value);
+  } else if (pl_value_is(cmd, "NODE_HANDLE_ACK")) {
     pl__channel_answered(channel, true);
   } else if (pl_value_is(cmd, "NODE_HANDLE_NACK")) {
     pl__channel_answered(channel, false);
-  } else if (pl_value_is(cmd, "NODE_HANDLE")) {
-    take_handle(channel, value);
   } else {
     struct pl_message message = {
         .value = value, .text = text, .length = length};

@@ -60,7 +60,13 @@ static const char *skip_plain(const char *at, const char *end) {
   uint64_t word;
   while (end - at >= 8) {
     memcpy(&word, at, 8);
-    if (special_bytes(word) != 0) break;
+    uint64_t special = special_bytes(word);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    /* A borrow marks bytes behind a special one: the first one is exact. */
+    if (special != 0) return at + (__builtin_ctzll(special) >> 3);
+#else
+    if (special != 0) break;
+#endif
     at += 8;
   }
   while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 &&

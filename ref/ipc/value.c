@@ -197,9 +197,10 @@ void pl_value_set(struct pl_values *values, struct pl_value *object,
 
 bool pl_value_is(const struct pl_value *value, const char *text) {
   if (value == NULL || value->type != PL_VALUE_STRING) return false;
+  if (value->length == 0) return text[0] == '\0';
+  if (value->bytes[0] != text[0]) return false; /* most names differ there */
   size_t length = strlen(text);
-  return value->length == length &&
-         (length == 0 || memcmp(value->bytes, text, length) == 0);
+  return value->length == length && memcmp(value->bytes, text, length) == 0;
 }
 
 const struct pl_value *pl_value_get(const struct pl_value *object,
