@@ -30,6 +30,7 @@ Examples:
   plumbline bench --ratios                 what the reference is to reach
   plumbline bench --ratios --filter pool --rounds 9
   plumbline bench --io-models              five ways to wait for descriptors
+  plumbline bench --ways-to-serve          eight ways to serve connections
   plumbline bench --suite                  the suite's own figures
 """
 
@@ -56,6 +57,8 @@ _QUICK_BUDGET = 40.0  # seconds after which --quick begins no round
               help="Processes per implementation (default: 5).")
 @click.option("--io-models", "models", is_flag=True,
               help="The five I/O models, for 1 to 10,000 descriptors.")
+@click.option("--ways-to-serve", "ways", is_flag=True,
+              help="A service over one core and over many, in eight ways.")
 @click.option("--suite", is_flag=True,
               help="Measure the suite itself and print its targets.")
 @click.option("--history/--no-history", "keep", default=None,
@@ -72,6 +75,7 @@ def command(
     ratios: bool,
     rounds: int | None,
     models: bool,
+    ways: bool,
     suite: bool,
     keep: bool | None,
     out: Path | None,
@@ -87,8 +91,9 @@ def command(
 
     With --ratios, what bench/targets.yaml lists is measured in interleaved
     rounds and held against its targets. With --io-models, the programs of
-    ref/apps/io-models do the same work in five ways; `plumbline report
-    --performance` draws them. With --suite, the suite measures itself: what the judge costs per case, how many cases a second the
+    ref/apps/io-models do the same work in five ways, with --ways-to-serve
+    those of ref/apps/ways-to-serve in eight; `plumbline report --performance`
+    draws them. With --suite, the suite measures itself: what the judge costs per case, how many cases a second the
     adapters do, how long a run and a rebuild take.
     """
     from plumbline.places import find_places
@@ -96,13 +101,17 @@ def command(
     places = find_places()
     own = libraries or adapters
     if suite:
-        if implementations or pattern or own or min_time or ratios or quick:
+        if implementations or pattern or own or min_time or ratios or quick or \
+                ways:
             raise UsageError("--suite stands alone")
         return _suite(places)
-    if models:
-        if implementations or pattern or own or min_time or ratios or rounds:
-            raise UsageError("--io-models goes with --quick and --out only")
-        return _io_models(places, quick, out or places.out / "bench")
+    if models or ways:
+        which = "--io-models" if models else "--ways-to-serve"
+        if implementations or pattern or own or min_time or ratios or \
+                rounds or (models and ways):
+            raise UsageError(f"{which} goes with --quick and --out only")
+        measure = _io_models if models else _ways_to_serve
+        return measure(places, quick, out or places.out / "bench")
     if ratios:
         if implementations or own or quick:
             raise UsageError("--ratios measures what bench/targets.yaml names")
@@ -292,6 +301,18 @@ def _io_models(places: Places, quick: bool, out: Path) -> int:
     with remarks().status("measuring the I/O models, for a minute"):
         document = measure_io_models(places, quick, out)
     output().print(bench_table(document))
+    click.echo(f"results: {places.short(document.path)}")
+    click.echo("pictures: plumbline report --performance")
+    return 0
+
+
+def _ways_to_serve(places: Places, quick: bool, out: Path) -> int:
+    from plumbline.terminal import output, remarks
+    from plumbline.ways_to_serve import measure_ways, ways_table
+
+    with remarks().status("measuring the ways to serve, for a minute or two"):
+        document = measure_ways(places, quick, out)
+    output().print(ways_table(document))
     click.echo(f"results: {places.short(document.path)}")
     click.echo("pictures: plumbline report --performance")
     return 0

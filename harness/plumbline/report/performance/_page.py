@@ -21,6 +21,7 @@ from plumbline.report.performance._figure import Figure, available
 from plumbline.report.performance._history import histories
 from plumbline.report.performance._latency import latency_figures, lines_of
 from plumbline.report.performance._sizes import throughputs
+from plumbline.report.performance._ways import ways_figure
 from plumbline.report.performance._sources import Sources
 from plumbline.report.performance._verdict import forest, paired
 from plumbline.verdicts import percent
@@ -113,6 +114,7 @@ def _sections(sources: Sources) -> list[dict[str, Any]]:
     command = next((d.command for d in sources.documents if d.command), "")
     add("sizes", "Throughput by size",
         throughputs(sources.documents, command))
+    add("ways", "Ways to serve", [ways_figure(sources.documents)])
     add("pauses", "Pauses", [
         latency_figures(lines, number) for number, lines in enumerate(
             lines_of(sources.documents, sources.gate))])

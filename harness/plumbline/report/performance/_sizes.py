@@ -16,6 +16,7 @@ from plumbline.report.performance._figure import (
     draw,
     legend,
 )
+from plumbline.report.performance._ways import WAYS
 from plumbline.stats import median
 
 __all__ = ["throughputs"]
@@ -31,7 +32,8 @@ def _families(documents: Sequence[Document]) -> Families:
     for document in documents:
         for series in document.series.values():
             size = _SIZE.search(series.name)
-            if size is None or not _good(series):
+            if size is None or not _good(series) or \
+                    series.name.startswith(WAYS):  # have their own
                 continue
             family = (_SIZE.sub("", series.name, count=1), size[1])
             points = found.setdefault(family, {}).setdefault(
