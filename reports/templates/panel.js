@@ -66,10 +66,13 @@ window.plumb.panel = (() => {
     ];
   }
 
+  // Prose as wide as the panel; paragraphs, lists and tables keep their lines.
+  const reflowed = (text) => text.replace(/(\S)\n(?=[^\s*|-])/g, '$1 ');
+
   function ruleText(id) {
     const rule = data.rules[id];
     return [
-      rule.text && element('p.text', null, marked(rule.text)),
+      rule.text && element('p.text', null, marked(reflowed(rule.text))),
       rule.source && element('p.small', null, marked(`Source: ${
         rule.source}${rule.since ? ` Since ${rule.since}.` : ''}`)),
       rule.at && element('p.small', null, rule.at),
