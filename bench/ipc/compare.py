@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Holds the reference's channels and clusters against floors and peers.
 
-Usage: compare.py [--rounds N] [--scale F] BENCH [NAME=COMMAND...]
+Usage: compare.py [--rounds N] [--scale F] [--bare] [BENCH] [NAME=COMMAND...]
 
+Without BENCH it is the one in build/, and peers are those that `plumbline
+runtimes add` has put into .runtimes/; --bare: no peers but those that are named.
 Every contender of a figure runs once in each round, one after the other, so
 what else the machine does hits all of them. A ratio is the median of the
 rounds' ratios, with the least and the greatest. NAME is node22 or bun.
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 JS = Path(__file__).resolve().parent / "js" / "ipc.cjs"
+ROOT = Path(__file__).resolve().parents[2]
 CLIENTS, LOAD_MS = 4, 700
 COUNTS = {
     "fd-oneway": 100_000,
@@ -48,7 +51,10 @@ FIGURES = [
     Figure("JSON one way", "json-oneway", "bun", 2),
     Figure("JSON one way", "json-oneway", "node22", 10),
     Figure("JSON ping-pong", "json-pingpong", "raw", 0.85),
-    Figure("accept, round robin, 2 workers", "accept-rr", "node22", 3),
+    Figure("accept, round robin, 2 workers, 1 on its way", "accept-rr-1",
+           "node22", 3),
+    Figure("accept, round robin, 2 workers, 4 on their way", "accept-rr-4",
+           "node22", 3),
     Figure("accept, shared, 2 workers", "accept-shared", "single", 0.9),
 ]
 
@@ -67,13 +73,13 @@ class Bench:
 
     def accept(self, workload: str, who: str) -> float:
         """Connections a second of a server."""
-        how = workload.split("-")[1]
-        if who in self.peers:
+        how, depth = (workload.split("-")[1:] + ["4"])[:2]
+        if who in self.peers:  # which have 1 on its way, whatever is asked
             command = [self.peers[who], str(JS), "serve", how, "2"]
         elif who == "single":
             command = [self.program, "serve", "single"]
         else:
-            command = [self.program, "serve", how, "2", "4"]
+            command = [self.program, "serve", how, "2", depth]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as server:
@@ -164,15 +170,29 @@ def show(found: dict[tuple[str, str], list[tuple[float, float]]]) -> None:
         )
 
 
+def found_peers() -> dict[str, str]:
+    """The newest of each that was added."""
+    found: dict[str, str] = {}
+    for name, pattern in (("node22", "node-22*"), ("bun", "bun-*")):
+        for folder in sorted((ROOT / ".runtimes").glob(pattern)):
+            for command in sorted(folder.rglob(name.rstrip("2"))):
+                if command.is_file() and command.stat().st_mode & 0o100:
+                    found[name] = str(command)
+    return found
+
+
 def main() -> int:
     """Measures and shows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("bench")
+    parser.add_argument("--bare", action="store_true")
+    parser.add_argument("bench", nargs="?",
+                        default=str(ROOT / "build/bench/ipc/ipc-bench"))
     parser.add_argument("peers", nargs="*", metavar="NAME=COMMAND")
     options = parser.parse_args()
-    peers = dict(peer.split("=", 1) for peer in options.peers)
+    peers = {} if options.bare else found_peers()
+    peers.update(peer.split("=", 1) for peer in options.peers)
     show(measure(Bench(options.bench, peers, options.scale), options.rounds))
     return 0
 
