@@ -41,6 +41,7 @@ from plumbline.gate import (
 )
 from plumbline.gate._table import markdown
 from plumbline.gate.figures import summary
+from plumbline.gate.layouts import spread
 from plumbline.measure import Planned, Record
 from plumbline.measure._process import Crash
 from plumbline.places import find_places
@@ -499,6 +500,15 @@ def test_the_list_of_the_gate_can_be_read(tmp_path: Path) -> None:
         (tmp_path / "g.yaml").write_text(text)
         with pytest.raises(UsageError):
             read_config(tmp_path / "g.yaml")
+
+
+def test_the_layouts_of_a_benchmark_are_held_against_each_other() -> None:
+    """By the median of each; the worst benchmark first."""
+    told = spread({"steady": [[10.0, 99.0, 10.1], [10.1, 10.1, 9.0]],
+                   "moved": [[10.0, 10.0, 10.0], [12.0, 12.0, 50.0]]})
+    assert [line.split()[0] for line in told] == ["moved", "steady"]
+    assert "9.1%" in told[0] and "20.0%" in told[0]
+    assert "0.0%" in told[1]
 
 
 def test_the_counts_of_a_series_are_of_every_run() -> None:
