@@ -14,6 +14,11 @@ from pathlib import Path
 
 from plumbline.corpus._corpus import Corpus, load, load_vocabulary
 from plumbline.corpus._page import PAGE_FILE, page_text
+from plumbline.corpus._protocol import (
+    PROTOCOL_PAGE,
+    PROTOCOL_SCHEMA,
+    protocol_text,
+)
 from plumbline.corpus._problems import Problem, Problems
 from plumbline.corpus._schema import SCHEMA_FILE, schema_text
 from plumbline.corpus._write import (
@@ -147,6 +152,10 @@ def _vocabulary(options: argparse.Namespace) -> int:
         return 1
     pages = {PAGE_FILE: page_text(vocabulary),
              SCHEMA_FILE: schema_text(vocabulary)}
+    protocol = root / PROTOCOL_SCHEMA
+    if protocol.exists():
+        pages[PROTOCOL_PAGE] = protocol_text(
+            protocol.read_text(encoding="utf-8"))
     stale = 0
     for name, text in pages.items():
         path = root / name

@@ -14,6 +14,7 @@ import yaml  # type: ignore[import]
 from plumbline.corpus._cases import CaseReader
 from plumbline.corpus._cli import main
 from plumbline.corpus._problems import Problems
+from plumbline.corpus._protocol import PROTOCOL_SCHEMA, protocol_text
 from plumbline.corpus._rules import Rules
 from plumbline.corpus._schema import case_schema
 from plumbline.corpus._vocabulary import Vocabulary, read_vocabulary
@@ -36,6 +37,29 @@ def test_a_page_that_is_not_current_is_told(
         "plumbline.corpus vocabulary --write`")
     assert main([*arguments, "--write"]) == 0
     assert main([*arguments, "--check"]) == 0
+
+
+def test_every_message_of_the_protocol_has_an_example_that_is_one(
+    root: Path
+) -> None:
+    """And the page has all of its fields."""
+    text = (root / PROTOCOL_SCHEMA).read_text(encoding="utf-8")
+    schema: Any = json.loads(text)
+    page = protocol_text(text)
+    names = [one["$ref"].rpartition("/")[2] for group in ("request", "answer")
+             for one in schema["definitions"][group]["oneOf"]]
+    assert len(names) == 11
+    for name in names:
+        message = schema["definitions"][name]
+        assert message["description"] and message["examples"]
+        for example in message["examples"]:
+            jsonschema.validate(example, {
+                **message, "definitions": schema["definitions"]})
+            assert json.dumps(example, ensure_ascii=False) in page
+        part = page[page.index(f"\n### {name}\n"):]
+        part = part[:part.find("\n### ", 5)]
+        for field in message["properties"]:
+            assert f"| `{field}`" in part
 
 
 WRONG = [
