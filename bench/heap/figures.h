@@ -69,5 +69,6 @@ uint64_t scavenges(void);
 uint64_t trees(size_t semi);
 uint64_t trees_floor(void);
 uint64_t old_generation(int trees);
+uint64_t snapshots(int trees);
 
 #endif

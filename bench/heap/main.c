@@ -12,10 +12,12 @@
 
 static int usage(void) {
   fputs("usage: heap-bench paths | scavenges | trees MIB | trees-floor |"
-        " old TREES\n"
+        " old TREES |\n"
+        "                  snapshots TREES\n"
         "\n"
         "  heap-bench trees 16   GCBench with semi-spaces of 16 MiB\n"
-        "  heap-bench old 31     1.56 GB live, collected in three ways\n",
+        "  heap-bench old 31     1.56 GB live, collected in three ways\n"
+        "  heap-bench snapshots 16   snapshots of 200 MB\n",
         stderr);
   return 2;
 }
@@ -31,6 +33,8 @@ int main(int argc, char **argv) {
   else if (strcmp(part, "trees-floor") == 0) sum = trees_floor();
   else if (strcmp(part, "old") == 0 && number > 0)
     sum = old_generation(number);
+  else if (strcmp(part, "snapshots") == 0 && number > 0)
+    sum = snapshots(number);
   else return usage();
   return sum == 0;
 }
