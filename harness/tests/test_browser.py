@@ -165,7 +165,7 @@ def test_each_number_of_the_overview_leads_to_its_cases(
 ) -> None:
     """As many rows as it says, in cards and in the table of areas."""
     links = browser.execute_script(
-        "return [...document.querySelectorAll('.cards a, .levels a.number')]"
+        "return [...document.querySelectorAll('.cards a, td a.number')]"
         ".map(a => [a.getAttribute('href'), a.textContent])")
     assert len(links) >= 10
     seen = set()
@@ -461,6 +461,16 @@ def test_capabilities_filter(browser: Any) -> None:
     _choose(browser, "needs", "loop.timer")
     assert _shown(browser) == ["loop/timers/handle-repeats"]
     assert "needs=loop.timer" in browser.current_url
+
+
+def test_an_area_and_a_topic_are_one_filter(browser: Any) -> None:
+    """A name in the overview leads to it; a topic is chosen in the box."""
+    _find(browser, ".levels a[href='#area=loop']").click()
+    loop = [case["id"] for case in samples.CASES if case["area"] == "loop"]
+    assert _shown(browser) == loop
+    _choose(browser, "area", "loop/check")
+    assert _shown(browser) == [id for id in loop if "/check/" in id]
+    assert "area=loop%2Fcheck" in browser.current_url
 
 
 def test_the_rules_name_their_cases(browser: Any) -> None:

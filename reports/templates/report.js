@@ -23,6 +23,9 @@
       'disagree');
   }
 
+  // An area and a topic are one filter: `loop` or `loop/timeouts`.
+  const topicOf = (one) => one.id.slice(0, one.id.lastIndexOf('/'));
+
   function prepare() {
     for (const one of data.cases) {
       one.masks = one.results.map((result) => bits.get(kind(result)) |
@@ -36,7 +39,7 @@
     }
     const values = {
       level: data.cases.map((one) => one.level),
-      area: data.cases.map((one) => one.area),
+      area: data.cases.flatMap((one) => [one.area, topicOf(one)]),
       needs: data.cases.flatMap((one) => one.needs || []),
     };
     for (const [key, list] of Object.entries(values)) {
@@ -47,7 +50,9 @@
 
   function fits(one, want) {
     if (want.level && one.level !== want.level) return false;
-    if (want.area && one.area !== want.area) return false;
+    if (want.area && one.area !== want.area && topicOf(one) !== want.area) {
+      return false;
+    }
     if (want.needs && !(one.needs || []).includes(want.needs)) return false;
     return want.q.every((word) => one.text.includes(word));
   }
