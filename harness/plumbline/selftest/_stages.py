@@ -237,21 +237,26 @@ def _resolvers(bench: Bench) -> Count:
     ], "compare-resolvers --installed")
 
 
-_FUZZERS = ("exports", "package", "source", "specifier")
+# Folder below ref/tests, name.
+_FUZZERS = (
+    ("modules/fuzz", "exports"), ("modules/fuzz", "package"),
+    ("modules/fuzz", "source"), ("modules/fuzz", "specifier"),
+    ("ipc/fuzz", "values"), ("ipc/fuzz", "wire"),
+)
 _FUZZ_SECONDS = 30
 
 
 def _fuzzers(bench: Bench) -> Count:
     """libFuzzer from the committed inputs on, for a while."""
     build = bench.places.build
-    folder = "ref/tests/modules/fuzz"
     if not (build / "build.ninja").exists() or (
-            f"{folder}/fuzz_exports:" not in
+            "ref/tests/modules/fuzz/fuzz_exports:" not in
             (build / "build.ninja").read_text(errors="replace")):
         return Count(skipped=len(_FUZZERS),
                      note="no clang with libFuzzer (libclang-rt-14-dev)")
     total = Count()
-    for name in _FUZZERS:
+    for below, name in _FUZZERS:
+        folder = f"ref/tests/{below}"
         target = f"{folder}/fuzz_{name}"
         if bench.run(["ninja", "-C", str(build), target]):
             raise Failed(f"fuzz_{name} cannot be built")
