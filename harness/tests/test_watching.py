@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,3 +177,25 @@ def test_each_shell_has_its_script(
     done = _run(env, tmp_path, "completion", shell)
     assert done.returncode == 0
     assert "_PLUMBLINE_COMPLETE" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_itself_completes_words(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """The script, evaluated, with the program in PATH and beside one."""
+    program = tmp_path / "plumbline"
+    program.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m plumbline.cli "$@"\n')
+    program.chmod(0o755)
+    script = """
+eval "$(plumbline completion bash)"
+complete() { COMPREPLY=() COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+  _plumbline_completion "$1"; echo "${COMPREPLY[@]}"; }
+complete plumbline run --sel
+complete ./plumbline explain loop/t
+"""
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, text=True, capture_output=True,
+        env={**env, "PATH": f"{tmp_path}:{env['PATH']}"}, timeout=60)
+    assert (done.stdout, done.stderr) == ("--select\nloop/timers/\n", "")
