@@ -31,6 +31,7 @@ Examples:
   plumbline bench --ratios --filter pool --rounds 9
   plumbline bench --io-models              five ways to wait for descriptors
   plumbline bench --ways-to-serve          eight ways to serve connections
+  plumbline bench --leaks                  the classic leaks and their cures
   plumbline bench --suite                  the suite's own figures
 """
 
@@ -59,6 +60,8 @@ _QUICK_BUDGET = 40.0  # seconds after which --quick begins no round
               help="The five I/O models, for 1 to 10,000 descriptors.")
 @click.option("--ways-to-serve", "ways", is_flag=True,
               help="A service over one core and over many, in eight ways.")
+@click.option("--leaks", is_flag=True,
+              help="The leak lab on every runtime that is here.")
 @click.option("--suite", is_flag=True,
               help="Measure the suite itself and print its targets.")
 @click.option("--history/--no-history", "keep", default=None,
@@ -76,6 +79,7 @@ def command(
     rounds: int | None,
     models: bool,
     ways: bool,
+    leaks: bool,
     suite: bool,
     keep: bool | None,
     out: Path | None,
@@ -93,13 +97,20 @@ def command(
     rounds and held against its targets. With --io-models, the programs of
     ref/apps/io-models do the same work in five ways, with --ways-to-serve
     those of ref/apps/ways-to-serve in eight; `plumbline report --performance`
-    draws them. With --suite, the suite measures itself: what the judge costs per case, how many cases a second the
+    draws them. With --leaks, the programs of ref/apps/leak-lab run on everybody
+    who is here, before and after their cures. With --suite, the suite measures
+    itself: what the judge costs per case, how many cases a second the
     adapters do, how long a run and a rebuild take.
     """
     from plumbline.places import find_places
 
     places = find_places()
     own = libraries or adapters
+    if leaks:
+        if implementations or pattern or own or min_time or ratios or \
+                rounds or models or ways or suite:
+            raise UsageError("--leaks goes with --quick and --out only")
+        return _leaks(places, quick, out or places.out / "leaks")
     if suite:
         if implementations or pattern or own or min_time or ratios or quick or \
                 ways:
@@ -316,6 +327,31 @@ def _ways_to_serve(places: Places, quick: bool, out: Path) -> int:
     click.echo(f"results: {places.short(document.path)}")
     click.echo("pictures: plumbline report --performance")
     return 0
+
+
+def _leaks(places: Places, quick: bool, out: Path) -> int:
+    from plumbline.leaks import (
+        leak_table,
+        measure_leaks,
+        outside_table,
+        problems,
+    )
+    from plumbline.terminal import output, remarks
+
+    with remarks().status("measuring the leaks") as status:
+        value = measure_leaks(places, quick, out,
+                              lambda text: status.update(f"leaks: {text}"))
+    output().print(leak_table(value))
+    if value["outside"]:
+        output().print(outside_table(value))
+    for text in value["skipped"]:
+        click.echo(f"skipped: {text}")
+    wrong = problems(value)
+    for text in wrong:
+        output().print(text, style="bold red")
+    click.echo(f"results: {places.short(out / 'leaks.json')}")
+    click.echo("pictures: plumbline report --performance")
+    return 1 if wrong else 0
 
 
 def _ratios(

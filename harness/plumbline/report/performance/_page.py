@@ -20,6 +20,7 @@ from plumbline.report._write import environment
 from plumbline.report.performance._figure import Figure, available
 from plumbline.report.performance._history import histories
 from plumbline.report.performance._latency import latency_figures, lines_of
+from plumbline.report.performance._leaks import leak_figures
 from plumbline.report.performance._sizes import throughputs
 from plumbline.report.performance._ways import ways_figure
 from plumbline.report.performance._sources import Sources
@@ -118,6 +119,7 @@ def _sections(sources: Sources) -> list[dict[str, Any]]:
     add("pauses", "Pauses", [
         latency_figures(lines, number) for number, lines in enumerate(
             lines_of(sources.documents, sources.gate))])
+    add("leaks", "Leaks", leak_figures(sources.leaks))
     add("history", "History", histories(sources.tracks))
     return sections
 

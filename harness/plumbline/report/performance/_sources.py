@@ -11,6 +11,7 @@ from typing import Any
 from plumbline.errors import PlumblineError
 from plumbline.gate import read_gate
 from plumbline.history import Track, read_tracks
+from plumbline.leaks import read_leaks
 from plumbline.measure import Document, read_document
 from plumbline.places import Places
 
@@ -25,10 +26,11 @@ class Sources:
     documents: Sequence[Document]
     tracks: Sequence[Track]
     problems: Sequence[str] = ()
+    leaks: Mapping[str, Any] | None = None
 
     @property
     def empty(self) -> bool:
-        return not (self.gate or self.documents or self.tracks)
+        return not (self.gate or self.documents or self.tracks or self.leaks)
 
 
 def _by_age(folder: Path) -> list[Path]:
@@ -39,7 +41,7 @@ def _by_age(folder: Path) -> list[Path]:
 
 def find_sources(places: Places) -> Sources:
     """The newest gate of out/gate, the files of out/bench, the newest last,
-    and the history."""
+    the leaks of out/leaks, and the history."""
     problems: list[str] = []
     documents: list[Document] = []
     for path in _by_age(places.out / "bench"):
@@ -59,4 +61,10 @@ def find_sources(places: Places) -> Sources:
             tracks = read_tracks(places)
         except PlumblineError as error:
             problems.append(str(error))
-    return Sources(gate, documents, tracks, tuple(problems))
+    leaks = None
+    for path in _by_age(places.out / "leaks")[-1:]:
+        try:
+            leaks = read_leaks(path)
+        except PlumblineError as error:
+            problems.append(str(error))
+    return Sources(gate, documents, tracks, tuple(problems), leaks)
