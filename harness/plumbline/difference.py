@@ -47,13 +47,20 @@ class Change:
 
     @property
     def why(self) -> str:
-        """The newer side's account of it, in a line; may be empty."""
+        """The newer side's account of it, in a line, or else the older
+        one's; may be empty."""
+        for side, when in ((self.new, ""), (self.old, "before: ")):
+            said = side and (side.explanation.summary if side.explanation else
+                             (side.detail or "").strip().split("\n", 1)[0])
+            if said:
+                return when + said
+        return ""
+
+    @property
+    def rule(self) -> str:
+        """`LOOP-CHECK-2 MUST`."""
         side = self.new or self.old
-        if side is None:
-            return ""
-        if side.explanation:
-            return side.explanation.summary
-        return (side.detail or "").strip().split("\n", 1)[0]
+        return f"{side.rule} {side.level}" if side else ""
 
 
 @dataclass(frozen=True)

@@ -29,16 +29,26 @@ def diff_markdown(found: Difference) -> str:
         if not found.groups[name]:
             continue
         lines += ["", f"### {name} ({meaning})", "",
-                  "| case | verdict | what happened |", "|---|---|---|"]
-        lines += [f"| {escaped(c.id)} | {c.text} | {escaped(c.why)} |"
+                  "| case | rule | verdict | what happened |",
+                  "|---|---|---|---|"]
+        lines += [f"| {escaped(c.id)} | {c.rule} | {c.text} "
+                  f"| {escaped(c.why)} |"
                   for c in found.groups[name]]
     return "\n".join(lines) + "\n"
 
 
 def _rows(changes: Sequence[Change]) -> str:
     return "".join(
-        f"<tr><td>{escape(c.id)}</td><td>{escape(c.text)}</td>"
-        f"<td>{escape(c.why)}</td></tr>\n" for c in changes)
+        f"<tr><td>{escape(c.id)}</td><td>{escape(c.rule)}</td>"
+        f"<td>{escape(c.text)}</td><td>{escape(c.why)}</td></tr>\n"
+        for c in changes)
+
+
+def _links(found: Difference) -> str:
+    """The counts, each leading to its group."""
+    parts = [f'<a href="#{name}">{len(found.groups[name])} {name}</a>'
+             for name in GROUPS if found.groups[name]]
+    return ", ".join([*parts, f"{found.same} as before"])
 
 
 _STYLE = """
@@ -48,6 +58,10 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto;
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #8886; padding: .3rem .6rem;
   text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+td:nth-child(2), td:nth-child(3) { overflow-wrap: normal; }
+#regressed { color: light-dark(#b42318, #ff8d80); }
+#fixed { color: light-dark(#1d7a46, #6fd39a); }
+a { color: light-dark(#1d4f91, #8fbcf5); }
 """.strip()
 
 
@@ -58,14 +72,16 @@ def diff_html(found: Difference) -> str:
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width\">\n"
         f"<title>{title}</title>\n<style>\n{_STYLE}\n</style>\n"
-        f"<main>\n<h1>{title}</h1>\n<p>{escape(_counts(found))}.</p>\n"
+        f"<main>\n<h1>{title}</h1>\n<p>{_links(found)}.</p>\n"
     ]
     if found.remark:
         parts.append(f"<p>{escape(found.remark)}</p>\n")
     parts += [
-        f"<h2>{name}</h2>\n<p>{escape(meaning)}</p>\n<table>\n"
-        "<thead><tr><th scope=\"col\">case</th><th scope=\"col\">verdict</th>"
-        "<th scope=\"col\">what happened</th></tr></thead>\n<tbody>\n"
+        f'<h2 id="{name}">{name} {len(found.groups[name])}</h2>\n'
+        f"<p>{escape(meaning)}</p>\n<table>\n"
+        "<thead><tr><th scope=\"col\">case</th><th scope=\"col\">rule</th>"
+        "<th scope=\"col\">verdict</th><th scope=\"col\">what happened</th>"
+        "</tr></thead>\n<tbody>\n"
         f"{_rows(found.groups[name])}</tbody></table>\n"
         for name, meaning in GROUPS.items() if found.groups[name]
     ]
