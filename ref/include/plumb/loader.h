@@ -47,7 +47,8 @@ struct pl_source {
  *   release  one fewer
  *   run      a body. `exports` is what module.exports is when it begins; only
  *            pl_module_set_exports() replaces it
- *   core     a core module's exports, by its name without "node:"
+ *   core     a core module's exports, by its name without "node:"; they stay
+ *            the host's
  *   json     the value of a text that is known to be JSON
  *   addon    loads a .node file; NULL: a host without addons
  *   other    loads a file of a suffix that pl_loader_add_extension() added;

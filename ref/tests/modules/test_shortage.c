@@ -66,8 +66,10 @@ static int run(void *self, struct pl_module *module, void *exports,
 }
 
 static int core(void *self, const char *name, void **exports) {
+  static long users;
+  (void)self;
   (void)name;
-  *exports = make(self);
+  *exports = &users;
   return 0;
 }
 
@@ -76,7 +78,8 @@ static int json(void *self, struct pl_module *module, const char *text,
   (void)module;
   (void)text;
   (void)length;
-  return core(self, "", exports);
+  *exports = make(self);
+  return 0;
 }
 
 static void dispose(void *self, struct pl_module *module) {
