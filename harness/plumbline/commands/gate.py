@@ -99,6 +99,9 @@ def command(
     except KeyboardInterrupt:
         interrupted = True
         gate.problems.append("interrupted: these are the results so far")
+    except MeasurementError as error:  # the results so far are kept
+        gate.problems.append(
+            f"{error.place}: {error}" if error.place else str(error))
     gate.seconds = time.monotonic() - begun
     gate.noise = watch.end().to_json()
     status = gate_status(gate, strict)

@@ -172,10 +172,31 @@ def test_a_base_that_cannot_be_measured_is_named(
 def test_a_clock_that_goes_backwards_is_no_measurement(
     gated: Gated, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 5, from the first process on."""
-    status, _ = gated(base={"negative": ["b"]})
-    assert status == 5
-    assert "the clock went backwards" in capsys.readouterr().err
+    """Status 5, from the first process on; it is in the file."""
+    status, value = gated(base={"negative": ["b"]})
+    assert status == 5 and value["complete"] is False
+    assert "b/impl:ref: the clock went backwards" in capsys.readouterr().out
+
+
+def test_a_process_that_fails_late_loses_nothing(
+    gated: Gated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the second stage: the verdicts of the first are in the file."""
+    seen = {"processes": 0}
+
+    def measured(arm: Arm, one: Planned) -> float:
+        seen["processes"] += one.name == "b"
+        if seen["processes"] == 70:
+            raise MeasurementError("the clock went backwards", place="b")
+        return TIMES[one.name] * (1.1 if (
+            arm.name == "B" and one.name == "b") else 1)
+
+    status, value = gated(measured=measured)
+    assert status == 5 and value["complete"] is False
+    assert value["blocks"] == 8
+    found = {t["name"]: t["change"]["verdict"] for t in value["time"]}
+    assert found == {"a/n:1": "SAME", "a/n:2": "SAME", "b": "REGRESSED"}
+    assert "b: the clock went backwards" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words, why", [
