@@ -299,7 +299,8 @@ static inline uint64_t pl__mix(uint64_t digest, uint64_t number) {
 /* Whose turn it is in a list of objects; which close callback is first; the
  * signals that count, in their order. */
 struct pl_link *pl__any_turn(struct pl_loop *loop, struct pl_link *list);
-struct pl_object *pl__any_closing(struct pl_loop *loop, struct pl_object *first);
+struct pl_object *pl__any_closing(struct pl_loop *loop,
+                                  struct pl_object *first);
 ssize_t pl__any_signals(struct pl_loop *loop, unsigned char *signums,
                         ssize_t count);
 

@@ -75,6 +75,9 @@ static inline uint64_t pl__list_key(const struct pl_link *link, ptrdiff_t at) {
 /* Sorts a list by a key, stable, O(n) when it consists of a few sorted runs. */
 void pl__list_sort(struct pl_link *list, ptrdiff_t key);
 
+/* A list that consists of so few sorted runs is merged. */
+enum { PL__FEW_RUNS = 8 };
+
 /* What sorting has to know first: to be gathered link by link, in their order,
  * by who looks at them anyway. Begins zeroed. */
 struct pl__look {
@@ -93,5 +96,15 @@ static inline void pl__look_at(struct pl__look *look, uint64_t key) {
 /* The same for a list at which one has looked. */
 void pl__list_sort_seen(struct pl_link *list, ptrdiff_t key,
                         const struct pl__look *look);
+
+/*
+ * The same for a long list of which one has seen some, whose keys are in no
+ * order: each link is asked for once more, while it is sorted. keep() returns
+ * false for a link that is not to stay; it is keep()'s from then on.
+ */
+typedef bool pl__keep_fn(void *arg, struct pl_link *link);
+void pl__list_sort_kept(struct pl_link *list, ptrdiff_t key,
+                        const struct pl__look *some, pl__keep_fn *keep,
+                        void *arg);
 
 #endif

@@ -145,20 +145,46 @@ static void deal_out(struct pl__wheel *wheel, struct pl_link *list) {
   }
 }
 
-/* Moves what is not due at `base` out of its slot, and sorts the rest. */
-static void sort_out(struct pl__wheel *wheel, struct pl_link *list) {
-  struct pl__look look = {0};
-  for (struct pl_link *link = list->next, *next; link != list; link = next) {
+/* Whether a timer is due at `base`; one that is not is appended anew. */
+static bool stays(void *self, struct pl_link *link) {
+  struct pl__wheel *wheel = self;
+  struct pl_timer *timer = timer_of(link);
+  if (timer->due == wheel->base) return true;
+  append_again(wheel, timer);
+  return false;
+}
+
+/* Looks at the timers from `link` on until so many are due. Returns the next
+ * one. */
+static struct pl_link *look_on(struct pl__wheel *wheel, struct pl_link *list,
+                               struct pl_link *link, size_t enough,
+                               struct pl__look *look) {
+  for (struct pl_link *next; link != list && look->count < enough;
+       link = next) {
     next = link->next;
     struct pl_timer *timer = timer_of(link);
     if (timer->due == wheel->base) {
-      pl__look_at(&look, timer->order);
+      pl__look_at(look, timer->order);
     } else {
       pl__list_cut(link);
       append_again(wheel, timer);
     }
   }
-  pl__list_sort_seen(list, PL__KEY(struct pl_timer, order), &look);
+  return link;
+}
+
+/* Moves what is not due at `base` out of its slot, and sorts the rest. */
+static void sort_out(struct pl__wheel *wheel, struct pl_link *list) {
+  enum { SOME = 256 };
+  struct pl__look look = {0};
+  ptrdiff_t key = PL__KEY(struct pl_timer, order);
+  struct pl_link *link = look_on(wheel, list, list->next, SOME, &look);
+  if (link != list && look.runs > PL__FEW_RUNS) {
+    pl__list_sort_kept(list, key, &look, stays, wheel);
+    return;
+  }
+  look_on(wheel, list, link, SIZE_MAX, &look);
+  pl__list_sort_seen(list, key, &look);
 }
 
 /* Makes the slot at `base` begin with what is due, in start order. Returns the

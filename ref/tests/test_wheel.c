@@ -225,6 +225,51 @@ static void a_list_whose_keys_lie_in_one_corner_is_sorted(void **unused) {
   }
 }
 
+/* Timers that stand in one slot as they lie in memory, started again in a
+ * random order: those of the first `far` places long before the others; a
+ * fifth of them for a later time than the others. */
+static void check_crowd(size_t count, size_t far) {
+  struct pl__wheel *wheel = new_wheel(1000);
+  struct pl_timer *timers = calloc(count, sizeof *timers);
+  struct pl_timer **model = calloc(count, sizeof *model);
+  assert_non_null(timers);
+  assert_non_null(model);
+  for (size_t i = 0; i < count; i++) {
+    timers[i].due = 1010 + i % 3;
+    pl__wheel_add(wheel, &timers[i]);
+    model[i] = &timers[i];
+  }
+  for (size_t i = 1; i < count; i++) {
+    size_t least = i < far ? 0 : far;
+    size_t other = least + next_random() % (i - least + 1);
+    struct pl_timer *kept = model[i];
+    model[i] = model[other];
+    model[other] = kept;
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (i == far) wheel->starts += UINT64_C(1) << 40;
+    uint64_t due = next_random() % 5 == 0 ? 1040 + next_random() % 2000 : 1040;
+    pl__wheel_move(wheel, model[i], due);
+  }
+  qsort(model, count, sizeof *model, by_due_and_order);
+  fire_all(wheel, model, count, 7);
+  free(timers);
+  free(model);
+  free(wheel);
+}
+
+static void a_crowded_slot_is_sorted_and_left_by_who_is_not_due(void **unused) {
+  (void)unused;
+  state = 4711;
+  for (size_t count = 200; count <= 6400; count *= 2) {
+    check_crowd(count, 0);
+    check_crowd(count, 150);
+    check_crowd(count, 300);
+    check_crowd(count, count / 2);
+    check_crowd(count, count - 1);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(
@@ -238,6 +283,7 @@ int main(void) {
       cmocka_unit_test(a_list_is_sorted_and_equal_keys_keep_their_places),
       cmocka_unit_test(a_list_of_sorted_runs_is_merged),
       cmocka_unit_test(a_list_whose_keys_lie_in_one_corner_is_sorted),
+      cmocka_unit_test(a_crowded_slot_is_sorted_and_left_by_who_is_not_due),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
