@@ -62,6 +62,12 @@ td:nth-child(2), td:nth-child(3) { overflow-wrap: normal; }
 #regressed { color: light-dark(#b42318, #ff8d80); }
 #fixed { color: light-dark(#1d7a46, #6fd39a); }
 a { color: light-dark(#1d4f91, #8fbcf5); }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto; }
+  thead { position: absolute; clip-path: inset(50%); }
+  tr { display: block; border-bottom: 1px solid #8886; padding: .4rem 0; }
+  td { display: block; border: 0; padding: 0; }
+}
 """.strip()
 
 
