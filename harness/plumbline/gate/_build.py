@@ -144,9 +144,9 @@ def _base(
     return _layouts_of(folder)
 
 
-def _layouts_of(folder: Path) -> list[Path]:
+def _layouts_of(folder: Path, more: int = 0) -> list[Path]:
     return [folder / f"layout-{seed}.so"
-            for seed in range(1, layouts() + 1)]
+            for seed in range(1, layouts() + more + 1)]
 
 
 def _build_base(
@@ -168,14 +168,14 @@ def _build_base(
             _git(places.root, "worktree", "remove", "--force", str(source))
 
 
-def build_here(places: Places) -> list[Path]:
-    """Build what is here, in every layout."""
+def build_here(places: Places, more: int = 0) -> list[Path]:
+    """Build what is here, in every layout, and in so many more."""
     options = build_options(places.build)
     folder = places.out / "gate" / f"here-{_key(options)}"
     folder.mkdir(parents=True, exist_ok=True)
     _build("what is here", places.root, folder / "build", options, folder,
-           folder.with_suffix(".log"))
-    return _layouts_of(folder)
+           folder.with_suffix(".log"), more)
+    return _layouts_of(folder, more)
 
 
 def _key(options: Sequence[str]) -> str:
@@ -184,7 +184,7 @@ def _key(options: Sequence[str]) -> str:
 
 def _build(
     what: str, source: Path, build: Path, options: Sequence[str],
-    folder: Path, log: Path,
+    folder: Path, log: Path, more: int = 0,
 ) -> None:
     """Build the library in every layout into `folder`."""
     folder.mkdir(exist_ok=True)
@@ -199,7 +199,7 @@ def _build(
                    for word in _known(options, source)))
         step("ninja", "-v", "-C", str(build), LIBRARY)
         shutil.copyfile(build / LIBRARY, folder / "layout-1.so")
-        for seed in range(2, layouts() + 1):
+        for seed in range(2, layouts() + more + 1):
             link = _link_command(build, seed, folder / f"layout-{seed}.so")
             step("sh", "-c", f"cd '{build}' && {link}")
 

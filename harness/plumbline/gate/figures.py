@@ -5,7 +5,9 @@
     PYTHONPATH=harness python3 -m plumbline.gate.figures --inject 10 --runs 50
 
 Both sides are the same library (each process draws one of its layouts); with
---inject, one side wastes so much CPU time on top. A line per run goes to the
+--inject, one side wastes so much CPU time on top. With --apart, they are the
+same source in layouts of their own, as two builds would be, and what is measured
+is what bench/gate.yaml lists. A line per run goes to the
 log as it ends; what is in it already is counted, too, so a long series may be
 measured in pieces. `--hogs N` keeps N processors busy meanwhile.
 
@@ -27,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.commands.gate import time_runner
-from plumbline.gate._build import build_here
+from plumbline.gate._build import LAYOUTS, build_here
+from plumbline.gate._config import read_config
 from plumbline.gate._time import TimeLane, measure_time
 from plumbline.measure import Planned, Watch, calibrate, list_benchmarks
 from plumbline.places import Places, find_places
@@ -59,16 +62,17 @@ def _quiet(name: str) -> Any:
 
 
 def one_run(
-    bench: Path, layouts: Sequence[Path], speaks: str,
+    bench: Path, base: Sequence[Path], here: Sequence[Path], speaks: str,
     plan: Sequence[Planned], inject: float, seed: int,
 ) -> dict[str, Any]:
     """One run of the lane, as a line of the log."""
     watch = Watch.begin()
-    lane = measure_time(layouts, layouts, plan, time_runner(bench, speaks),
+    lane = measure_time(base, here, plan, time_runner(bench, speaks),
                         _quiet, TimeLane(), injected=inject, seed=seed)
     noise = watch.end()
     return {
         "inject": inject,
+        "apart": base != here,
         "verdicts": {t.name: t.verdict or t.problem for t in lane.timed},
         "estimates": {t.name: round(t.change.estimate, 4)
                       for t in lane.timed if t.change},
@@ -83,17 +87,25 @@ def one_run(
 def summary(lines: Sequence[Mapping[str, Any]]) -> str:
     """The counts, by how much was injected."""
     parts = []
-    for inject in sorted({line["inject"] for line in lines}):
-        mine = [line for line in lines if line["inject"] == inject]
-        parts.append(_counted(inject, mine))
+    for apart, inject in sorted({_kind(line) for line in lines}):
+        mine = [line for line in lines if _kind(line) == (apart, inject)]
+        parts.append(_counted(apart, inject, mine))
     return "\n\n".join(parts)
 
 
-def _counted(inject: float, lines: Sequence[Mapping[str, Any]]) -> str:
+def _kind(line: Mapping[str, Any]) -> tuple[bool, float]:
+    return bool(line.get("apart")), line["inject"]
+
+
+def _counted(
+    apart: bool, inject: float, lines: Sequence[Mapping[str, Any]]
+) -> str:
     valid = [line for line in lines if line["valid"]]
     said = [v for line in lines for v in line["verdicts"].values()]
     counts = Counter(said)
     what = f"+{inject:g}% injected" if inject else "identical"
+    if apart:
+        what += ", in layouts of their own"
     loads = sorted(line["load"] or 0.0 for line in lines)
     rows = [
         f"{what}: {len(lines)} runs, {len(said)} verdicts "
@@ -123,6 +135,8 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--inject", type=float, default=0.0,
                         metavar="PERCENT")
+    parser.add_argument("--apart", action="store_true",
+                        help="The sides are in different layouts.")
     parser.add_argument("--hogs", type=int, default=0, metavar="N")
     parser.add_argument("--log", type=Path, metavar="FILE")
     return parser.parse_args(words)
@@ -131,16 +145,20 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
 def _measure(
     places: Places, options: argparse.Namespace, log: Path
 ) -> None:
-    layouts = build_here(places)
-    (speaks, _), = list_benchmarks(places.bench, [layouts[0]]).items()
-    plan, refused = calibrate(places.bench, layouts[0], speaks, _NAMES,
+    layouts = build_here(places, LAYOUTS if options.apart else 0)
+    base = layouts[:LAYOUTS]
+    here = layouts[LAYOUTS:] if options.apart else base
+    (speaks, _), = list_benchmarks(places.bench, [base[0]]).items()
+    names = read_config(places.root / "bench" / "gate.yaml").time
+    plan, refused = calibrate(places.bench, base[0], speaks,
+                              names if options.apart else _NAMES,
                               _quiet(""), target=0.001, limit=0.05)
     if refused:
         raise SystemExit(f"cannot be measured: {refused[0]}")
     for _ in range(options.runs):
         seed = int.from_bytes(os.urandom(4), "big")
-        line = one_run(places.bench, layouts, speaks, plan, options.inject,
-                       seed)
+        line = one_run(places.bench, base, here, speaks, plan,
+                       options.inject, seed)
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
