@@ -520,11 +520,12 @@ def test_the_counts_of_a_series_are_of_every_run() -> None:
 
     text = summary([
         line(0, True, "SAME", "SAME"), line(0, False, "REGRESSED", "SAME"),
-        line(10, True, "REGRESSED", "INCONCLUSIVE")])
+        line(10, True, "REGRESSED", "INCONCLUSIVE"),
+        {**line(0, True, "SAME"), "apart": True}])
     for part in (
         "identical: 2 runs, 4 verdicts (2 benchmarks)", "3 SAME, 1 REGRESSED",
         "1 runs were no measurement", "false REGRESSED: 1; among those that "
         "were valid: 0", "+10% injected: 1 runs", "caught: 50%; called "
-        "SAME: 0",
+        "SAME: 0", "identical, in layouts of their own: 1 runs",
     ):
         assert part in text, text
