@@ -36,8 +36,8 @@ struct pl_collected {
   size_t freed, promoted;
 };
 
-/* A stop of the program, on two clocks: the one that shows time, CLOCK_MONOTONIC
- * in nanoseconds, and the logical one, which counts bytes that were allocated,
+/* A stop of the program on two clocks: one shows time, CLOCK_MONOTONIC in
+ * nanoseconds; the logical one counts bytes that were allocated,
  * copied, marked or swept and is the same on every machine. `size` is the
  * provider's sizeof. */
 struct pl_heap_pause {

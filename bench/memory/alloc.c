@@ -4,13 +4,15 @@
  * hold bytes outside.
  *
  * Invariant: the collections that allocation makes necessary are part of what
- * is measured; the heap counts the bytes, and fewer than asked for are an error.
+ * is measured; the heap counts the bytes, and fewer than asked for are an
+ * error.
  */
 #include "memory.h"
 
 #include <stdlib.h>
 
-/* -- garbage ---------------------------------------------------------------- */
+/* -- garbage ----------------------------------------------------------------
+ */
 
 enum { BATCH_BYTES = 1 << 20, HEADER = 8, NUMBER = 8 };
 
@@ -31,10 +33,10 @@ static const char *reset(void *state) {
 
 static void garbage_run(void *state) {
   struct memory *own = state;
-  const struct pl_shape shape = {
-      .name = "Garbage", .bytes = (size_t)own->value - HEADER - NUMBER};
-  own->refused |= own->table.plant(own->heap, &shape,
-                                   garbage_count(own->value), 0, NULL);
+  const struct pl_shape shape = {.name = "Garbage",
+                                 .bytes = (size_t)own->value - HEADER - NUMBER};
+  own->refused |=
+      own->table.plant(own->heap, &shape, garbage_count(own->value), 0, NULL);
 }
 
 static const char *allocated(const struct memory *own, uint64_t bytes) {
@@ -46,8 +48,8 @@ static const char *allocated(const struct memory *own, uint64_t bytes) {
 
 static const char *garbage_check(void *state) {
   const struct memory *own = state;
-  return allocated(own, garbage_count(own->value) *
-                            (uint64_t)(own->value - HEADER));
+  return allocated(own,
+                   garbage_count(own->value) * (uint64_t)(own->value - HEADER));
 }
 
 const struct bench bench_heap_alloc = {
@@ -67,7 +69,8 @@ const struct bench bench_heap_alloc = {
     .teardown = memory_close,
 };
 
-/* -- trees ------------------------------------------------------------------ */
+/* -- trees ------------------------------------------------------------------
+ */
 
 static const int64_t depths[] = {8, 12, 16};
 
@@ -77,8 +80,8 @@ static uint64_t nodes_of(int64_t depth) {
 
 static void trees_run(void *state) {
   struct memory *own = state;
-  own->refused |= own->table.tree(own->heap, &memory_node,
-                                  (unsigned)own->value, &own->root);
+  own->refused |= own->table.tree(own->heap, &memory_node, (unsigned)own->value,
+                                  &own->root);
 }
 
 static const char *trees_check(void *state) {
@@ -105,7 +108,8 @@ const struct bench bench_heap_trees = {
     .teardown = memory_close,
 };
 
-/* -- large objects ----------------------------------------------------------- */
+/* -- large objects -----------------------------------------------------------
+ */
 
 enum { LARGE_BATCH = 16 << 20 };
 
@@ -124,8 +128,8 @@ static bool has_objects(const void *subject, int64_t value) {
 
 static void large_run(void *state) {
   struct memory *own = state;
-  const struct pl_shape shape = {
-      .name = "Large", .bytes = (size_t)own->value - HEADER - NUMBER};
+  const struct pl_shape shape = {.name = "Large",
+                                 .bytes = (size_t)own->value - HEADER - NUMBER};
   for (uint64_t i = 0; i < large_count(own->value); i++) {
     void *root;
     int status = own->table.alloc(own->heap, &shape, &root);
@@ -157,7 +161,8 @@ const struct bench bench_heap_large = {
     .teardown = memory_close,
 };
 
-/* -- bytes outside ------------------------------------------------------------ */
+/* -- bytes outside ------------------------------------------------------------
+ */
 
 enum { HOLDERS = 1000, TRIGGER = 1 << 20 };
 

@@ -90,7 +90,8 @@ static const char *check(void *state) {
   return same ? NULL : "a slot refers to something else";
 }
 
-/* -- without a scavenge -------------------------------------------------------- */
+/* -- without a scavenge
+ * -------------------------------------------------------- */
 
 static uint64_t writes(int64_t value) {
   (void)value;
@@ -102,8 +103,7 @@ static const char *setup_young(void **state, const void *subject,
   return open_holders(state, subject, value, &young_shape, 1);
 }
 
-static const char *setup_old(void **state, const void *subject,
-                             int64_t value) {
+static const char *setup_old(void **state, const void *subject, int64_t value) {
   return open_holders(state, subject, value, &old_shape, 1);
 }
 
@@ -157,7 +157,8 @@ const struct bench bench_heap_barrier_old = {
     .teardown = teardown,
 };
 
-/* -- remembered, then scavenged ------------------------------------------------ */
+/* -- remembered, then scavenged
+ * ------------------------------------------------ */
 
 static const int64_t slot_counts[] = {1024, 65536};
 
@@ -167,8 +168,7 @@ static uint64_t slots(int64_t count) {
 
 static const char *setup_recorded(void **state, const void *subject,
                                   int64_t value) {
-  return open_holders(state, subject, value, &old_shape,
-                      (size_t)value / SLOTS);
+  return open_holders(state, subject, value, &old_shape, (size_t)value / SLOTS);
 }
 
 static const char *reset_recorded(void *state) {

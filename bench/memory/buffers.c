@@ -69,7 +69,8 @@ static const char *done(struct making *own, const char *error) {
   return error;
 }
 
-/* -- alloc ------------------------------------------------------------------- */
+/* -- alloc -------------------------------------------------------------------
+ */
 
 static void make(struct making *own, enum pl_buffer_how how) {
   const size_t length = (size_t)own->memory.value;
@@ -139,15 +140,16 @@ const struct bench bench_buffers_unsafe = {
     .teardown = memory_close,
 };
 
-/* -- from -------------------------------------------------------------------- */
+/* -- from --------------------------------------------------------------------
+ */
 
 static void from_run(void *state) {
   struct making *own = state;
   const size_t length = (size_t)own->memory.value;
   for (int i = 0; i < COUNT; i++) {
     void *root = NULL;
-    int status = own->memory.buffers.from(own->memory.heap, own->source,
-                                          length, &root);
+    int status =
+        own->memory.buffers.from(own->memory.heap, own->source, length, &root);
     finish(own, status, root, i == COUNT - 1);
   }
 }
@@ -178,7 +180,8 @@ const struct bench bench_buffers_from = {
     .teardown = memory_close,
 };
 
-/* -- slice ------------------------------------------------------------------- */
+/* -- slice -------------------------------------------------------------------
+ */
 
 struct slicing {
   struct making making;
@@ -193,8 +196,8 @@ static const char *slice_setup(void **state, const void *subject,
   if (error) return error;
   struct slicing *own = *state;
   struct memory *memory = &own->making.memory;
-  if (memory->buffers.alloc(memory->heap, VIEWED, PL_BUFFER_ZEROED,
-                            &own->of) != 0) {
+  if (memory->buffers.alloc(memory->heap, VIEWED, PL_BUFFER_ZEROED, &own->of) !=
+      0) {
     memory_close(own);
     return "the buffer was refused";
   }
@@ -244,7 +247,8 @@ const struct bench bench_buffers_slice = {
     .teardown = slice_teardown,
 };
 
-/* -- concat ------------------------------------------------------------------ */
+/* -- concat ------------------------------------------------------------------
+ */
 
 static const int64_t part_counts[] = {2, 16, 256};
 

@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* -- a scavenge --------------------------------------------------------------- */
+/* -- a scavenge ---------------------------------------------------------------
+ */
 
 /* A value is survivors, per cent, and the semi-space, MiB. */
-#define SCAVENGE(percent, mib) ((percent) * 1000 + (mib))
+#define SCAVENGE(percent, mib) ((percent)*1000 + (mib))
 
 static const int64_t scavenges[] = {
-    SCAVENGE(50, 1),  SCAVENGE(1, 1),   SCAVENGE(10, 1),  SCAVENGE(90, 1),
+    SCAVENGE(50, 1),  SCAVENGE(1, 1),  SCAVENGE(10, 1),  SCAVENGE(90, 1),
     SCAVENGE(50, 16), SCAVENGE(1, 16), SCAVENGE(10, 16), SCAVENGE(90, 16)};
 
 static size_t semi_of(int64_t value) {
@@ -55,9 +56,9 @@ static const char *scavenge_reset(void *state) {
   struct memory *own = state;
   memory_drop(own);
   own->table.collect(own->heap, PL_COLLECT_MAJOR);
-  int status = own->table.plant(own->heap, &memory_node,
-                                young_objects(own->value),
-                                survivors(own->value), &own->root);
+  int status =
+      own->table.plant(own->heap, &memory_node, young_objects(own->value),
+                       survivors(own->value), &own->root);
   memory_begin(own);
   return status == 0 ? NULL : "the survivors were refused";
 }
@@ -94,7 +95,8 @@ const struct bench bench_heap_scavenge = {
     .teardown = memory_close,
 };
 
-/* -- full collections --------------------------------------------------------- */
+/* -- full collections ---------------------------------------------------------
+ */
 
 static const int64_t live_sizes[] = {1 << 20, 8 << 20, 64 << 20};
 
@@ -202,7 +204,8 @@ const struct bench bench_heap_major_incremental = {
     .teardown = live_teardown,
 };
 
-/* -- a snapshot --------------------------------------------------------------- */
+/* -- a snapshot ---------------------------------------------------------------
+ */
 
 struct snapshot {
   struct memory memory;

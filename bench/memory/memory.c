@@ -64,11 +64,10 @@ static void on_paused(void *self, const struct pl_heap_pause *pause) {
     return;
   }
   struct stop *stop = memory->stops[memory->stop_count++];
-  stop[BENCH_WALL] = (struct stop){
-      (int64_t)pause->begin_ns - memory->begun_ns, (int64_t)pause->ns};
-  stop[BENCH_LOGICAL] =
-      (struct stop){(int64_t)(pause->begin_work - memory->before.work),
-                    (int64_t)pause->work};
+  stop[BENCH_WALL] = (struct stop){(int64_t)pause->begin_ns - memory->begun_ns,
+                                   (int64_t)pause->ns};
+  stop[BENCH_LOGICAL] = (struct stop){
+      (int64_t)(pause->begin_work - memory->before.work), (int64_t)pause->work};
 }
 
 const char *memory_open(void **state, const void *subject, int64_t value,
@@ -116,8 +115,7 @@ void memory_begin(struct memory *memory) {
   memory->begun_ns = now_ns();
 }
 
-uint64_t memory_collections(const struct memory *memory,
-                            enum pl_collect kind) {
+uint64_t memory_collections(const struct memory *memory, enum pl_collect kind) {
   return memory_figures(memory).collections[kind] -
          memory->before.collections[kind];
 }

@@ -15,7 +15,7 @@
 #include "shim/benchmark.h"
 
 enum {
-  NODE_BYTES = 48,  /* with its header: V8's object of three fields, too */
+  NODE_BYTES = 48,   /* with its header: V8's object of three fields, too */
   MOST_PAUSES = 4096 /* of one batch that are kept */
 };
 

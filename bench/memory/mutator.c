@@ -63,16 +63,15 @@ static void make_trees(struct mutator *own, int count) {
 }
 
 static const char *setup(void **state, const void *subject, int64_t value) {
-  const struct pl_heap_options options = {
-      .old_trigger = (size_t)value + ((size_t)32 << 20),
-      .step_work = STEP_WORK};
+  const struct pl_heap_options options = {.old_trigger = (size_t)value +
+                                                         ((size_t)32 << 20),
+                                          .step_work = STEP_WORK};
   const char *error =
       memory_open(state, subject, value, sizeof(struct mutator), &options);
   if (error) return error;
   struct mutator *own = *state;
-  if (own->memory.table.plant(own->memory.heap, &memory_node,
-                              live_objects(own), live_objects(own),
-                              &own->memory.root) != 0)
+  if (own->memory.table.plant(own->memory.heap, &memory_node, live_objects(own),
+                              live_objects(own), &own->memory.root) != 0)
     error = "what lives was refused";
   if (!error) make_trees(own, BEFORE);
   if (!error && own->memory.refused) error = "a tree was refused";

@@ -32,8 +32,8 @@ static void take_tables(struct talk *talk, const void *subject) {
   const struct library *library = subject;
   const struct pl_provider *own = library->provider;
   talk->loops = library->loop;
-  if (own->size < offsetof(struct pl_provider, processes) +
-                      sizeof own->processes ||
+  if (own->size <
+          offsetof(struct pl_provider, processes) + sizeof own->processes ||
       !own->processes)
     return;
   size_t known = own->processes->size < sizeof talk->table
@@ -50,11 +50,12 @@ static bool supports(const void *subject, int64_t value) {
          talk.table.channel_open && talk.table.send && talk.table.channel_close;
 }
 
-/* -- what comes --------------------------------------------------------------- */
+/* -- what comes ---------------------------------------------------------------
+ */
 
 static void send_one(struct talk *talk, int end) {
-  int status = talk->table.send(talk->ends[end], talk->json, talk->length,
-                                NULL);
+  int status =
+      talk->table.send(talk->ends[end], talk->json, talk->length, NULL);
   if (status < 0) talk->refused = status;
 }
 
@@ -92,24 +93,24 @@ static void on_ended(void *arg, int reason) {
   if (reason != 0) ((struct talk *)arg)->refused = reason;
 }
 
-/* -- a channel ---------------------------------------------------------------- */
+/* -- a channel ----------------------------------------------------------------
+ */
 
-static const struct pl_channel_calls calls[2] = {
-    {.size = sizeof calls[0],
-     .message = on_first,
-     .internal = on_first,
-     .problem = on_problem,
-     .ended = on_ended},
-    {.size = sizeof calls[0],
-     .message = on_second,
-     .internal = on_second,
-     .problem = on_problem,
-     .ended = on_ended}};
+static const struct pl_channel_calls calls[2] = {{.size = sizeof calls[0],
+                                                  .message = on_first,
+                                                  .internal = on_first,
+                                                  .problem = on_problem,
+                                                  .ended = on_ended},
+                                                 {.size = sizeof calls[0],
+                                                  .message = on_second,
+                                                  .internal = on_second,
+                                                  .problem = on_problem,
+                                                  .ended = on_ended}};
 
 static const char *connect_ends(struct talk *talk) {
   int fds[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                 fds) != 0)
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) !=
+      0)
     return "no pair of sockets";
   for (int i = 0; i < 2; i++)
     if (talk->table.channel_open(talk->loop, talk->ends[i], fds[i], &calls[i],
@@ -184,7 +185,8 @@ static const char *check(void *state) {
   return talk->wrong ? "a message is another one" : NULL;
 }
 
-/* -- one way ------------------------------------------------------------------ */
+/* -- one way ------------------------------------------------------------------
+ */
 
 static const int64_t sizes[] = {64, 1024, 65536};
 
@@ -226,7 +228,8 @@ const struct bench bench_messages = {
     .teardown = teardown,
 };
 
-/* -- to and fro --------------------------------------------------------------- */
+/* -- to and fro ---------------------------------------------------------------
+ */
 
 static uint64_t hops(int64_t value) {
   (void)value;

@@ -102,8 +102,7 @@ static size_t reach(void *heap, const void *root) {
   return 1;
 }
 
-static void fill(void *heap, void *from, size_t slots, void *to,
-                 size_t count) {
+static void fill(void *heap, void *from, size_t slots, void *to, size_t count) {
   (void)heap;
   (void)from;
   (void)slots;
