@@ -106,6 +106,40 @@ def test_node_does_the_same_work_with_the_same_verdict(leak: str) -> None:
         assert turns[0] == turns[1] and len(turns[0]) == 60
 
 
+# What a cure consists of, in its script.
+CURES = {
+    "cache": ("this.entries.size > this.most", "false"),
+    "queue": ("this.jobs.length < this.most", "true"),
+    "closure": ("previous = null", "void 0"),
+    "exports": ("results.take().length", "0"),
+    "listeners": ("clock.removeListener(", "(() => 0)("),
+    "rooms": ("this.members.delete(name)", "void 0"),
+    "slices": ("if (cured) first.copy(bytes, n % RING);\n      else ", ""),
+}
+
+
+@each_leak
+@needs_node
+def test_a_cure_that_is_none_is_told(leak: str, tmp_path: Path) -> None:
+    """Without the line that makes it one, the lab calls it a leak."""
+    scripts = tmp_path / "js"
+    shutil.copytree(SCRIPTS, scripts)
+    script = scripts / f"{leak}.cjs"
+    cure, nothing = CURES[leak]
+    text = script.read_text()
+    assert text.count(cure) == 1
+    text = text.replace(cure, nothing)
+    if leak == "queue":  # which has two, either of which would do
+        text = text.replace("> this.patience", "> Infinity")
+    script.write_text(text)
+    assert NODE is not None
+    words = [NODE, "--expose-gc", "--no-warnings", str(scripts / "lab.cjs"),
+             leak, "cured", "--rounds", "12", "--warm", "8"]
+    if leak == "rooms":  # an empty room is small
+        words += ["--grain", "4096"]
+    assert lines_of(words)[-1]["verdict"] == "leak"
+
+
 def test_listeners_that_stay_are_warned_of_by_node() -> None:
     """More than ten: what Node itself says of this leak."""
     if NODE is None:
