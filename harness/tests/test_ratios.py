@@ -14,6 +14,7 @@ from rich.console import Console
 import samples
 from plumbline.errors import RunError
 from plumbline.places import Places, find_places
+from plumbline.ratio_figures import refreshed
 from plumbline.ratios import (
     Found, Goal, measure_goals, ratio_table, read_goals,
 )
@@ -197,3 +198,38 @@ def test_the_reference_has_a_target_for_every_figure() -> None:
     assert wanted == {"timers", "iteration", "async", "stream", "poll", "pool",
                       "fs", "queues"}
     assert {goal.against for goal in goals} == {"libuv", "libev"}
+
+
+def _found(title: str, ours: float, *ratios: float) -> Found:
+    goal = Goal("Timers", title, "loop/x", "loop/x", None, "ref", "libuv", 8.0,
+                None, False, None)
+    return Found(goal, ours, 1234.5, ratios, (0.0, 2.014))
+
+
+def test_rows_of_figures_are_refreshed_and_nothing_else() -> None:
+    text = """\
+# What was reached
+
+## Timers
+
+| figure | wanted | ratio | ours | theirs | |
+|---|---|---|---|---|---|
+| armed | ≥ 8 | old | old | old | reached |
+| by hand | as it was |
+
+- *armed*: a remark.
+
+## Descriptors
+
+| armed | of another group |
+"""
+    new, missing = refreshed(
+        text, [_found("armed", 6.44, 7.0, 7.5, 9.0), _found("fired", 1.0, 9.0)])
+    changed = [line for line in new.split("\n") if line not in text.split("\n")]
+    assert changed == [
+        "| armed | ≥ 8 | 7.5 [7–9] | 6.44 (0) | 1,234 (2.01) "
+        "| **not reached** |"
+    ]
+    assert len(new) - len(text) == len(changed[0]) - len(
+        "| armed | ≥ 8 | old | old | old | reached |")
+    assert missing == ("fired",)

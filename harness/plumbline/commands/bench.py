@@ -29,6 +29,7 @@ Examples:
   plumbline bench --provider ./libmine.so  yours beside them
   plumbline bench --ratios                 what the reference is to reach
   plumbline bench --ratios --filter pool --rounds 9
+  plumbline bench --ratios --figures bench/FIGURES.md
   plumbline bench --io-models              five ways to wait for descriptors
   plumbline bench --ways-to-serve          eight ways to serve connections
   plumbline bench --leaks                  the classic leaks and their cures
@@ -56,6 +57,10 @@ _QUICK_BUDGET = 40.0  # seconds after which --quick begins no round
               help="The reference against its peers, in rounds, with targets.")
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N",
               help="Processes per implementation (default: 5).")
+@click.option("--figures", type=click.Path(path_type=Path, exists=True,
+                                           dir_okay=False, writable=True),
+              metavar="FILE",
+              help="With --ratios: refresh the rows of its tables.")
 @click.option("--io-models", "models", is_flag=True,
               help="The five I/O models, for 1 to 10,000 descriptors.")
 @click.option("--ways-to-serve", "ways", is_flag=True,
@@ -77,6 +82,7 @@ def command(
     adapters: tuple[str, ...],
     ratios: bool,
     rounds: int | None,
+    figures: Path | None,
     models: bool,
     ways: bool,
     leaks: bool,
@@ -106,6 +112,8 @@ def command(
 
     places = find_places()
     own = libraries or adapters
+    if figures and not ratios:
+        raise UsageError("--figures goes with --ratios")
     if leaks:
         if implementations or pattern or own or min_time or ratios or \
                 rounds or models or ways or suite:
@@ -127,7 +135,7 @@ def command(
         if implementations or own or quick:
             raise UsageError("--ratios measures what bench/targets.yaml names")
         return _ratios(places, pattern, rounds or 5, min_time or 0.05,
-                       out or places.out / "bench")
+                       out or places.out / "bench", figures)
     return _bench(places, implementations, libraries, adapters,
                   pattern, quick, min_time, rounds,
                   not quick if keep is None else keep,
@@ -360,7 +368,9 @@ def _ratios(
     rounds: int,
     min_time: float,
     out: Path,
+    figures: Path | None,
 ) -> int:
+    from plumbline.ratio_figures import refreshed
     from plumbline.ratios import measure_goals, ratio_table, read_goals
     from plumbline.registry import read_registry
     from plumbline.terminal import bars, output
@@ -386,6 +396,11 @@ def _ratios(
                               make)
     output().print(ratio_table(found))
     click.echo(f"results: {places.short(out)}/ratios-*.json")
+    if figures is not None:
+        text, missing = refreshed(figures.read_text(encoding="utf-8"), found)
+        figures.write_text(text, encoding="utf-8")
+        for title in missing:
+            click.echo(f"no row in {figures}: {title}", err=True)
     return 1 if any(one.problem for one in found) else 0
 
 
