@@ -105,7 +105,7 @@ static void finish(struct side *side) {
 }
 
 static void handles_parent(int fd, long count, int passed, unsigned window) {
-  struct side side;
+  static struct side side; /* its process ends with it */
   side_begin(&side, fd, count, window);
   side.passed = passed;
   side.more = send_handles;
@@ -134,7 +134,7 @@ static void send_batches(struct side *side) {
 }
 
 static void batched_parent(int fd, long count, int passed) {
-  struct side side;
+  static struct side side; /* its process ends with it */
   side_begin(&side, fd, count, 8);
   side.passed = passed;
   side.more = send_batches;
@@ -143,7 +143,7 @@ static void batched_parent(int fd, long count, int passed) {
 }
 
 static int child(int fd, long count) {
-  struct side side;
+  static struct side side; /* its process ends with it */
   side_begin(&side, fd, count, 1);
   side_run(&side);
   return side.got == count ? 0 : 1;
@@ -168,7 +168,7 @@ static void send_numbers(struct side *side) {
 }
 
 static void text_parent(int fd, long count, int passed) {
-  struct side side;
+  static struct side side; /* its process ends with it */
   (void)passed;
   side_begin(&side, fd, count, 1);
   side.more = send_numbers;
@@ -187,7 +187,7 @@ static void ping(struct side *side) {
 }
 
 static void pong_parent(int fd, long count, int passed) {
-  struct side side;
+  static struct side side; /* its process ends with it */
   (void)passed;
   side_begin(&side, fd, count, 1);
   side.more = ping;
@@ -196,7 +196,7 @@ static void pong_parent(int fd, long count, int passed) {
 }
 
 static int pong_child(int fd, long count) {
-  struct side side;
+  static struct side side; /* its process ends with it */
   side_begin(&side, fd, count, 1);
   side.echo = true;
   side_run(&side); /* until the parent is gone */
