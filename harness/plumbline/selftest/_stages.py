@@ -270,6 +270,35 @@ def _fuzzers(bench: Bench) -> Count:
     return total
 
 
+def _leaks(bench: Bench) -> Count:
+    """The leak lab on everybody who is here: each leak is called one, each
+    cure is not, and the cache is right wherever it is."""
+    from plumbline.leaks import measure_leaks, problems
+
+    value = measure_leaks(bench.places, True, bench.log.parent / "leaks")
+    wrong = problems(value)
+    every = len(value["runs"]) + len(value["outside"])
+    return Count(every - len(wrong), len(wrong), len(value["skipped"]), wrong,
+                 "; ".join(value["skipped"]))
+
+
+_SOAKS = (
+    ("test_ipc_cluster_real_time", "PLUMB_TEST_WORKERS=1000"),
+    ("test_ipc_handles", "PLUMB_TEST_SOAK=200000"),
+)
+
+
+def _soaks(bench: Bench) -> Count:
+    """The bounded soaks of channels and clusters, longer than as unit tests:
+    no descriptor, process or message may be lost."""
+    total = Count()
+    for name, wanted in _SOAKS:
+        program = bench.places.build / "ref/tests/ipc" / name
+        total += _one(bench, ["env", wanted, str(program)],
+                      f"{name} with {wanted}")
+    return total
+
+
 def _repeated(bench: Bench) -> Count:
     return _judged(bench, bench.places, ["ref", "libuv"], repeat=5)
 
@@ -313,6 +342,10 @@ def stages() -> list[Stage]:
               _resolvers, full=True),
         Stage("fuzzers", f"libFuzzer, {_FUZZ_SECONDS} s each", _fuzzers,
               full=True),
+        Stage("leaks", "the leak lab on everybody who is here", _leaks,
+              full=True),
+        Stage("soaks", "1,000 workers; handles and messages at random",
+              _soaks, full=True),
         Stage("repeat", "every case five times", _repeated, full=True),
         Stage("gate", "the gate on this revision, and on a slower one", _gate,
               full=True),
