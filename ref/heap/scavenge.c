@@ -26,7 +26,9 @@
 
 #include "internal.h"
 
-enum { SHORT = 64, AHEAD = 512 };
+/* Bytes that are asked for ahead, where copies go and where they come from:
+ * what lies together is copied at about the same time, if not in its order. */
+enum { SHORT = 64, AHEAD = 512, SOURCE_AHEAD = 2048 };
 
 typedef uint64_t __attribute__((vector_size(16), aligned(8), may_alias)) pair;
 
@@ -235,6 +237,7 @@ static inline void *promote_to_run(struct pl__heap *heap, pl__word *object,
   if (at != space->run_end || size > SHORT || space->limit - at < SHORT ||
       heap->head.marking)
     return NULL;
+  __builtin_prefetch(object + SOURCE_AHEAD / 8);
   __builtin_prefetch((const void *)(at + AHEAD), 1);
   pl__word *copy = (pl__word *)at + 1;
   copy_short(copy, object);
@@ -264,6 +267,7 @@ scan_slot(struct pl__heap *heap, struct cheney *c, pl__slot *slot, bool old) {
   } else if ((uintptr_t)object >= c->age_mark && size <= c->keep_end - c->top &&
              c->top <= c->keep_end) {
     __builtin_prefetch((const void *)(c->top + AHEAD), 1);
+    __builtin_prefetch(object + SOURCE_AHEAD / 8);
     copy = (pl__word *)c->top + 1;
     if (size <= SHORT && c->end - c->top >= SHORT) copy_short(copy, object);
     else copy_words(copy - 1, object - 1, size / 8);
