@@ -23,6 +23,7 @@ from plumbline.report import write_report
 from plumbline.report.performance import Sources, write_performance
 from plumbline.results import read_many
 from plumbline.runtimes import run_npm
+from plumbline.ways_to_serve import measure_ways
 
 IO = "loop/check/immediate-before-timeout-inside-io"
 MAIN = "loop/check/unordered-from-main"
@@ -99,6 +100,8 @@ def chromium() -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     session = webdriver.Chrome(service=service.Service(driver),
                                options=options)
+    # Axe looks at thousands of elements, and others use the machine as well.
+    session.set_script_timeout(300)
     yield session
     session.quit()
 
@@ -511,8 +514,8 @@ def test_axe_finds_nothing(
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The other pages that are written: about speed, with a gate and
-    without, and about the difference of two runs."""
+    """The other pages that are written: about speed, with a gate, without,
+    and of the ways to serve and leaks; and about what two runs differ in."""
     folder = tmp_path_factory.mktemp("others")
     sys.path.insert(0, str(Path(__file__).parent / "performance"))
     speed: Any = importlib.import_module("test_performance_page")
@@ -521,9 +524,22 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     without = write_performance(folder / "none", places, Sources(
         None, [speed._document()], speed._tracks()))
     good, bad = read_many(samples.write_results(folder / "results"))
+    ways: Any = importlib.import_module("test_ways_to_serve")
+    served = measure_ways(ways._places(folder, ways._answer()), True,
+                          folder / "out")
+    leaking = {
+        "leak": "cache", "implementation": "ref", "state": "leaks",
+        "verdict": "leak", "samples": [
+            {"turn": n, "round": n, "at": "collection", "rss": n,
+             "heapTotal": n, "heapUsed": n, "external": n, "inUse": n}
+            for n in range(9)]}
+    labs = write_performance(folder / "labs", places, Sources(
+        None, [served], [], (), {
+            "format": 1, "command": "plumbline bench --leaks",
+            "runs": [leaking], "outside": []}))
     changes = folder / "diff.html"
     changes.write_text(diff_html(difference(good, bad)), encoding="utf-8")
-    return [path.as_uri() for path in (with_gate, without, changes)]
+    return [path.as_uri() for path in (with_gate, without, labs, changes)]
 
 
 @pytest.mark.parametrize("wide", [1280, 500])
