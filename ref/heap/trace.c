@@ -67,7 +67,7 @@ static void tell_steps(const struct pl_trace *trace, char *into, size_t size) {
 
 void pl_trace_on_event(void *arg, const struct pl_gc_event *event) {
   struct pl_trace *trace = arg;
-  char line[PL_TRACE_LINE], steps[120] = "";
+  char line[PL_TRACE_LINE], steps[160] = "";
   if (event->kind == PL_GC_STEP) {
     add_step(trace, event->pause_ns);
     return;

@@ -21,7 +21,7 @@
 
 #include "plumb/heap.h"
 
-enum { PL_TRACE_LINE = 320 };
+enum { PL_TRACE_LINE = 416 };
 
 /* Gets a line without its end; borrows it until it returns. Called within the
  * collection: it must not call into the heap. */
