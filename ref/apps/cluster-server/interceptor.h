@@ -54,7 +54,10 @@ struct interceptor_answer {
 enum interceptor_verdict {
   INTERCEPTOR_NEXT,   /* the next one is asked; behind the last, the server */
   INTERCEPTOR_ANSWER, /* `answer` is the answer */
-  /* Any negative errno value: 500, and the server's log names the file. */
+  /* Any negative errno value: 500, and the server's log names the file. With
+   * -ENOTRECOVERABLE the process can go on no longer: it takes no more
+   * connections, answers what it has, lets go of everything and ends, and
+   * another one takes its place. */
 };
 
 struct interceptor {

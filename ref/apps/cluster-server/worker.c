@@ -5,8 +5,8 @@
  * Invariants:
  *  - Every request that came whole is answered, also while the process is
  *    about to end, and its object leaves the heap's roots exactly once.
- *  - The process ends when the primary said so or is gone, and the last answer
- *    is written.
+ *  - The process ends when the primary said so or is gone, or an interceptor
+ *    cannot go on, and the last answer is written.
  */
 #include "worker.h"
 
@@ -33,7 +33,7 @@ struct worker {
   struct state state;
   struct dump dump;
   struct pl_signal leave, snapshot;
-  bool http_closed, member_ended;
+  bool http_closed, member_ended, left;
   int status;
 };
 
@@ -88,12 +88,24 @@ static void set_echo(struct serving *serving) {
     set_error(serving, 503, "no memory\n");
 }
 
+static void on_http_closed(void *arg);
+
+/* What an uncaught exception is to a runtime: what is held is let go, then the
+ * process ends, and the primary starts another one. */
+static void break_down(struct worker *worker) {
+  if (worker->status) return;
+  worker->status = WORKER_BROKEN;
+  pl_server_close(&worker->listener); /* connections go to the others */
+  http_server_close(&worker->http, on_http_closed);
+}
+
 static void set_answer(struct serving *serving, const struct chain_link *link,
                        const struct interceptor_answer *given, int error) {
   if (error) {
     fprintf(stderr, "plumb-cluster-server: interceptor %s: %s\n", link->file,
             strerror(-error));
     set_error(serving, 500, "an interceptor failed\n");
+    if (error == -ENOTRECOVERABLE) break_down(serving->worker);
     return;
   }
   serving->status = given->status;
@@ -156,7 +168,9 @@ static void on_request(void *arg, struct http_exchange *exchange) {
 
 /* Nothing is left to be served, and nobody to serve for. */
 static void leave_if_done(struct worker *worker) {
-  if (!worker->http_closed || !worker->member_ended) return;
+  bool alone = worker->member_ended || worker->status == WORKER_BROKEN;
+  if (!worker->http_closed || !alone || worker->left) return;
+  worker->left = true;
   dump_close(&worker->dump);
   pl_handle_close(&worker->leave, NULL);
   pl_handle_close(&worker->snapshot, NULL);

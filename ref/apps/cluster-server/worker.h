@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-  WORKER_REFUSED = 78 /* exit status: an interceptor was; EX_CONFIG */
+enum {                     /* exit statuses, of sysexits.h */
+       WORKER_BROKEN = 70, /* an interceptor said so */
+       WORKER_REFUSED = 78 /* an interceptor was */
 };
 
 struct options {

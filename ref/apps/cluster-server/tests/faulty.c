@@ -29,6 +29,8 @@ static int on_request(void *self, const struct interceptor_request *request,
   (void)self;
   if (strcmp(request->url, "/crash") == 0) abort();
   if (strcmp(request->url, "/fails") == 0) return -EIO;
+  if (strcmp(request->url, "/broken") == 0) return -ENOTRECOVERABLE;
+  if (strcmp(request->url, "/slow") == 0) answer->delay_ms = 600;
   if (strcmp(request->url, "/nonsense") == 0) {
     answer->status = 42;
     return INTERCEPTOR_ANSWER;

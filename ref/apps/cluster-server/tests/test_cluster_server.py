@@ -323,6 +323,31 @@ def test_an_interceptor_that_misbehaves_takes_its_request_alone(
     assert "died (signal 6)" in err
 
 
+def test_a_process_that_cannot_go_on_lets_go_of_all_and_ends(
+    tmp_path: Path,
+) -> None:
+    """What it has is answered, what comes is others', and it is replaced."""
+    folder = interceptors(tmp_path, "misbehaves.so")
+    server = start(tmp_path, "--interceptors", folder)
+    before = set(server.workers())
+    slow = [server.connect() for _ in range(4)]
+    for client in slow:
+        client.sendall(GET % b"/slow")
+    for _ in range(4):  # they have been taken by then
+        assert server.ask(GET % b"/").startswith(b"HTTP/1.1 200 ")
+    assert server.ask(GET % b"/broken").startswith(b"HTTP/1.1 500 ")
+    for _ in range(20):
+        assert server.ask(GET % b"/").startswith(b"HTTP/1.1 200 ")
+    for client in slow:
+        assert b"GET /slow HTTP" in everything(client)
+        client.close()
+    wait_for(lambda: len(set(server.workers()) - before) == 1
+             and len(server.workers()) == 2)
+    err = server.end()
+    assert "misbehaves.so: State not recoverable" in err
+    assert "died (status 70); it is started again" in err
+
+
 # -- snapshots ----------------------------------------------------------------
 
 def names_of(snapshot: Path) -> list[str]:
