@@ -97,8 +97,9 @@ static void on_answers(uv_stream_t *stream, ssize_t got,
 }
 
 static struct uv_side *uv_begin(int fd, long count, bool acked) {
-  struct uv_side *side = calloc(1, sizeof *side);
-  if (side == NULL || uv_loop_init(&side->loop) != 0 ||
+  static struct uv_side only; /* its process ends with it */
+  struct uv_side *side = &only;
+  if (uv_loop_init(&side->loop) != 0 ||
       uv_pipe_init(&side->loop, &side->pipe, 1) != 0 ||
       uv_pipe_open(&side->pipe, fd) != 0)
     bench_die("libuv");
