@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who has the leaks: the reference, and the JavaScript runtimes that are here."""
+"""Who has the leaks: the reference, and the runtimes that are here."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
  * collections in a row after each of which more is in use than after the one
  * before.
  *
- * A grain may be given, in bytes: growth of less is none. Without one the rule is
- * memwatch's to the letter, and then it also takes for a leak what a runtime
+ * A grain may be given, in bytes: growth of less is none. Without one the rule
+ * is memwatch's to the letter, and then it also takes for a leak what a runtime
  * compiles and learns while a program that keeps nothing runs on.
  *
  * Invariant: it knows what it was told, and asks no runtime anything.

@@ -23,7 +23,7 @@ function later(next) {
   setImmediate(() => setTimeout(next, 1));
 }
 
-/* ---- collecting ----------------------------------------------------------- */
+/* ---- collecting ---------------------------------------------------------- */
 
 function findCollect(name) {
   if (name === 'bun') return require('bun:jsc').fullGC;
@@ -89,7 +89,7 @@ class Collector {
   }
 }
 
-/* ---- looking -------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------- */
 
 /* The figures of the process; `inUse` is what a full collection is judged by:
  * the objects, and what they hold outside. */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The cache in a real Redis server that the test starts, and ends.
 
-Invariant: the server listens on a socket in the test's own folder and on no
-port, and keeps nothing on disk.
+Invariant: the server listens on a socket in a folder that goes and on no port,
+and keeps nothing on disk.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,26 +33,27 @@ needs_server = pytest.mark.skipif(
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def redis() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A server on a socket; ended however the test ends."""
     assert SERVER is not None
-    # A socket's name has to be short.
-    socket = os.path.relpath(folder / "s")
-    server = subprocess.Popen(
-        ["redis-server", "--port", "0", "--unixsocket", str(folder / "s"), "--save",
-         "", "--appendonly", "no", "--dir", str(folder)],
-        executable=SERVER, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT)
-    try:
-        for _ in range(600):
-            if (folder / "s").exists() or server.poll() is not None:
-                break
-            time.sleep(0.05)
-        assert server.poll() is None, "redis-server did not start"
-        yield server, socket
-    finally:
-        server.kill()
-        server.wait()
+    # Not pytest's folder: a socket's name has to be short.
+    with tempfile.TemporaryDirectory(prefix="plumb-redis-") as folder:
+        socket = Path(folder) / "socket"
+        server = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", str(socket),
+             "--save", "", "--appendonly", "no", "--dir", folder],
+            executable=SERVER, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        try:
+            for _ in range(600):
+                if socket.exists() or server.poll() is not None:
+                    break
+                time.sleep(0.05)
+            assert server.poll() is None, "redis-server did not start"
+            yield server, str(socket)
+        finally:
+            server.kill()
+            server.wait()
 
 
 def start(words: list[str]) -> subprocess.CompletedProcess[str]:
@@ -79,9 +81,9 @@ def test_cache_inside_is_in_the_heap(where: str) -> None:
 
 
 @needs_server
-def test_cache_outside_leaves_the_heap_empty(tmp_path: Path) -> None:
+def test_cache_outside_leaves_the_heap_empty() -> None:
     """The server has the pages; the collector finds nothing to mark."""
-    with redis(tmp_path) as (_, socket):
+    with redis() as (_, socket):
         found = answer([OUTSIDE, "redis", *SMALL, "--socket", socket])
     assert found["heapUsed"] < 20000
     assert found["serverUsed"] >= 2000 * 100
@@ -90,11 +92,11 @@ def test_cache_outside_leaves_the_heap_empty(tmp_path: Path) -> None:
 
 @needs_server
 @pytest.mark.skipif(NODE is None, reason="no node in PATH")
-def test_node_gets_the_same_pages(tmp_path: Path) -> None:
+def test_node_gets_the_same_pages() -> None:
     """It fails on a page that is wrong."""
     assert NODE is not None
     words = [NODE, "--expose-gc", str(SCRIPT)]
-    with redis(tmp_path) as (_, socket):
+    with redis() as (_, socket):
         outside = answer([*words, "redis", *SMALL, "--socket", socket])
     inside = answer([*words, "process", *SMALL])
     assert outside["serverUsed"] >= 2000 * 100
@@ -102,9 +104,9 @@ def test_node_gets_the_same_pages(tmp_path: Path) -> None:
 
 
 @needs_server
-def test_a_server_that_goes_is_an_error(tmp_path: Path) -> None:
+def test_a_server_that_goes_is_an_error() -> None:
     """In the middle of the requests: a line, a status, no signal."""
-    with redis(tmp_path) as (server, socket):
+    with redis() as (server, socket):
         running = subprocess.Popen(
             [OUTSIDE, "redis", "--socket", socket, "--requests", "50000000"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
