@@ -121,7 +121,8 @@ const rearm = (handles, make, watch) => {
 };
 
 function canRefresh() {
-  const timer = setTimeout(() => {}, 1);
+  // A short one would wake the loop of the first program that is judged.
+  const timer = setTimeout(() => {}, 2 ** 31 - 1);
   clearTimeout(timer);
   return typeof timer === 'object' && typeof timer.refresh === 'function';
 }
