@@ -14,7 +14,8 @@ Examples:
   plumbline test --only unit --only types
 \b
 Stages: unit types corpus python conformance mutants; with --full also asan
-tsan runtimes repeat. Each has its log in out/test/.
+tsan runtimes resolvers fuzzers leaks repeat gate. Each has its log in
+out/test/.
 """
 
 
