@@ -21,9 +21,9 @@ Args = Mapping[str, Any]
 _RESERVED = frozenset(
     "await block break buffer case catch chain channel class connectedSocket const "
     "continue count debugger default delete do each elapsed else enum export "
-    "extends false finally for fs function heap if implements import in instanceof "
+    "extends false finally flow for fs function heap if implements import in instanceof "
     "interface leak let log loop new null package perform private process protected "
-    "public queueMicrotask result return static super switch this throw true "
+    "public queue queueMicrotask result return static super switch this throw true "
     "try typeof undefined var void while with yield".split()
 )
 _HANDLES = ("timer", "idle", "prepare", "check", "async", "poll", "work")
@@ -76,7 +76,9 @@ def _definitions(
                 continue
             if isinstance(args.get("id"), str):
                 yield args["id"], name, main
-            for body in [args.get("then", []), *args.get("each", [])]:
+            others = [args[key] for key in ("do", "drained", "idle")
+                      if isinstance(args.get(key), list)]
+            for body in [args.get("then", []), *args.get("each", []), *others]:
                 yield from _definitions(body, False)
 
 
@@ -86,6 +88,7 @@ class _Writer:
         self.hoisted: list[str] = []
         self.names: dict[str, str] = {}
         self.made: set[str] = set()
+        self.events: dict[str, str] = {}  # of listeners
         for id, kind, in_main in _definitions(main):
             if not in_main and id not in self.kinds:
                 self.hoisted.append(id)
@@ -338,7 +341,92 @@ class _Writer:
                 "process.on("
                 f"{_json(_EVENTS.get(a['event'], a['event']))}, ",
                 self.callback(a)),
+            **self.flow_writers,
         }
+
+    @property
+    def flow_writers(self) -> Mapping[str, Callable[[Args], list[str]]]:
+        """Emitters are Node's; flow() and queue() stand for who has them."""
+        return {
+            "emitter": lambda a: [
+                f"{self.assigned(a)}new EventEmitter()" + (
+                    f".setMaxListeners({_json(a['most'])});"
+                    if "most" in a else ";")],
+            "emitter.on": self.listen,
+            "emitter.off": lambda a: [
+                f"{self.name(a['of'])}.removeListener("
+                f"{_json(a.get('event', self.events.get(a['listener'], '')))}"
+                f", {self.name(a['listener'])});" if "listener" in a else
+                f"{self.name(a['of'])}.removeAllListeners("
+                f"{_json(a['event']) if 'event' in a else ''});"],
+            "emitter.emit": lambda a: self.logged(
+                a, f"{self.name(a['of'])}.emit({_json(a['event'])}" + (
+                    f", {_json(a['value'])})" if "value" in a else ")")),
+            "emitter.show": lambda a: self.logged(
+                a, f"{self.name(a['of'])}." + {
+                    "count": f"listenerCount({_json(a.get('event', ''))})",
+                    "names": "eventNames().join()",
+                    "most": "getMaxListeners()"}[a["show"]]),
+            "emitter.most": lambda a: [
+                f"{self.name(a['of'])}.setMaxListeners({_json(a['most'])});"],
+            "flow.throw": lambda a: [
+                f"throw new Error({_json(a['message'])});"],
+            "flow": lambda a: self.call(
+                f"{self.assigned(a)}flow({_json(a['how'])}, "
+                f"{_options(a, ('limit',)) or '{}'}, ", self.callback(a)),
+            "flow.task": lambda a: self.call(
+                f"{self.assigned(a)}{self.name(a['of'])}.task(",
+                self.function(a["do"])),
+            "flow.start": lambda a: [f"{self.name(a['of'])}.start();"],
+            "settle": lambda a: self.logged(
+                a, f"{self.name(a['of'])}.settle("
+                f"{_options(a, ('value', 'error'))})"),
+            "queue": self.queue,
+            "queue.push": self.push,
+            "queue.drop": lambda a: self.logged(
+                a, f"{self.name(a['of'])}.drop()"),
+            "queue.jobs": lambda a: self.logged(
+                a, f"{self.name(a['of'])}.count({_json(a['state'])})"),
+        }
+
+    def listen(self, args: Args) -> list[str]:
+        """emitter.on and its like; a listener that is used again has a name."""
+        how = ("prependOnceListener" if args.get("once")
+               else "prependListener") if args.get("prepend") else (
+                   "once" if args.get("once") else "on")
+        head = f"{self.name(args['of'])}.{how}({_json(args['event'])}, "
+        if "listener" in args:
+            return [f"{head}{self.name(args['listener'])});"]
+        if "id" not in args:
+            return self.call(head, self.callback(args))
+        self.events.setdefault(args["id"], args["event"])
+        return [*self.call(self.assigned(args), self.callback(args), ";"),
+                f"{head}{self.name(args['id'])});"]
+
+    def queue(self, args: Args) -> list[str]:
+        options = _options(args, ("limit", "high", "capacity", "timeout"))
+        lines = [f"{self.assigned(args)}queue({options});"]
+        for event in ("drained", "idle"):
+            if event in args:
+                lines += self.call(
+                    f"{self.name(args['id'])}.on({_json(event)}, ",
+                    self.function(args[event]))
+        return lines
+
+    def push(self, args: Args) -> list[str]:
+        """What the job does, and what is called when it has ended."""
+        lines = self.function(args["do"])
+        if "then" in args or "each" in args:
+            ended = self.callback(args)
+            lines = [*lines[:-1], f"{lines[-1]}, {ended[0]}", *ended[1:]]
+        push = f"{self.name(args['of'])}.push("
+        if "log" not in args:
+            return self.call(f"{self.assigned(args)}{push}", lines)
+        if "id" not in args:
+            return self.call(f"log({_json(args['log'])}, {push}", lines,
+                             ").said);")
+        return [*self.call(f"{self.assigned(args)}{push}", lines),
+                f"log({_json(args['log'])}, {self.name(args['id'])}.said);"]
 
     def clear(self, id: Any) -> str:
         return _CLEAR.get(self.kinds.get(id, ""), "clearTimeout")
