@@ -11,20 +11,21 @@
 
 enum { HUGE_PAGE = 2 * 1024 * 1024, MANY_PAGES = 256 * 1024 };
 
-/* Memory of a whole huge page is asked for as such, and of many pages for all
- * of them at once: it is about to be filled, and a page fault for each 4 KiB
- * takes longer than to fill them. Advice that a kernel does not know is none.
- */
+/* Many pages are asked for at once: they are about to be filled, and a page
+ * fault for each takes longer than to fill it. Where the kernel cannot do that,
+ * huge pages do; where it can, these are no faster, and at times far slower to
+ * get. */
 static void *large(size_t size) {
   bool huge = size >= HUGE_PAGE;
   size_t unit = huge ? HUGE_PAGE : 4096;
   size_t whole = (size + unit - 1) & ~(unit - 1);
   void *block = aligned_alloc(unit, whole);
-#ifdef MADV_HUGEPAGE
-  if (block != NULL && huge) (void)madvise(block, whole, MADV_HUGEPAGE);
-#endif
+  if (block == NULL) return NULL;
 #ifdef MADV_POPULATE_WRITE
-  if (block != NULL && !huge) (void)madvise(block, whole, MADV_POPULATE_WRITE);
+  if (madvise(block, whole, MADV_POPULATE_WRITE) == 0) return block;
+#endif
+#ifdef MADV_HUGEPAGE
+  if (huge) (void)madvise(block, whole, MADV_HUGEPAGE);
 #endif
   return block;
 }
