@@ -191,6 +191,10 @@ def _contenders(
     from plumbline.measure._adapter import workload_of
     from plumbline.measure._programs import programs_of
 
+    if not any(target.provider for target in targets):
+        raise UsageError(
+            "an adapter is measured beside a provider library, which says "
+            "what there is to measure", remedy="name ref, too")
     found: list[Contender] = []
     for target in targets:
         names: list[str] = []
@@ -207,10 +211,6 @@ def _contenders(
         found.append(Contender(label, target, names, speaks, programs))
     if pattern and not any(one.names or one.programs for one in found):
         raise UsageError(f"no benchmark matches '{pattern}'")
-    if not any(one.target.provider for one in found):
-        raise UsageError(
-            "an adapter is measured beside a provider library, which says "
-            "what there is to measure", remedy="name ref, too")
     return found
 
 
