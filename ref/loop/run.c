@@ -78,12 +78,11 @@ static int poll(struct pl_loop *loop, int timeout_ms) {
   return 0;
 }
 
-/* Whether poll, which reads the clock, comes before anything that could tell
- * what it said in front of timers. */
-static bool nobody_sees_time(const struct pl_loop *loop,
-                             enum pl_loop_mode mode) {
-  return mode == PL_LOOP_DEFAULT && loop->wheel.count == 0 &&
-         loop->active != 0 && !loop->stop && pl__list_empty(&loop->deferred) &&
+/* Whether, in mode default, poll, which reads the clock, comes before anything
+ * that could tell what it said in front of timers. */
+static PL__APART bool nobody_sees_time(const struct pl_loop *loop) {
+  return loop->wheel.count == 0 && loop->active != 0 && !loop->stop &&
+         pl__list_empty(&loop->deferred) &&
          pl__list_empty(&loop->watchers[0]) &&
          pl__list_empty(&loop->watchers[1]);
 }
@@ -104,7 +103,7 @@ static int iterate(struct pl_loop *loop, enum pl_loop_mode mode) {
   run_watchers(loop, PL_OBJECT_CHECK);
   if (!pl__list_empty(&loop->immediates)) pl__run_immediates(loop);
   if (loop->closing != NULL) pl__run_closing(loop);
-  if (nobody_sees_time(loop, mode)) return 0;
+  if (mode == PL_LOOP_DEFAULT && nobody_sees_time(loop)) return 0;
   pl__refresh_time(loop);
   if (loop->wheel.count != 0) pl__run_timers(loop);
   return 0;
