@@ -479,7 +479,8 @@ int pl_channel_send_many(struct pl_channel *channel, struct pl_value *value,
   struct parcel parcel = {
       .value = value, .passing = &passing, .fd_count = count};
   if (!can_send(channel)) return PL_ENOTCONN;
-  if (!is_message(value) || count == 0 || count > PL_CHANNEL_MOST_FDS || pl_handle_type_name(type) == NULL)
+  if (!is_message(value) || count == 0 || count > PL_CHANNEL_MOST_FDS ||
+      pl_handle_type_name(type) == NULL)
     return PL_EINVAL;
   struct pl__piece piece = {.fd = -1,
                             .send = send,
