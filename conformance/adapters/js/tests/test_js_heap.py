@@ -107,6 +107,10 @@ CASES: dict[str, tuple[Program, list[Any]]] = {
                    told("heap.deref", "w")], [["x", True]]),
     "heap.deref": ([alloc(), {"heap.weak": {"id": "w", "of": "a"}}, collect(),
                     told("heap.deref", "w")], [["x", True]]),
+    "heap.target": ([alloc(), {"heap.weak": {"id": "w", "of": "a"}}, collect(),
+                     {"heap.target": {"id": "t", "of": "w"}},
+                     {"heap.same": {"of": "t", "as": "a", "log": "x"}}],
+                    [["x", True]]),
     "heap.table": ([{"heap.table": {"id": kind, "kind": kind}} for kind in
                     ("weak-map", "weak-set", "map", "set")], []),
     "heap.table.set": ([{"heap.table": {"id": "t", "kind": "weak-map"}},
