@@ -30,7 +30,9 @@ CASE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 # In the file an id may still hold the names of a matrix.
 _ID_TEMPLATE = r"^[A-Za-z0-9{][A-Za-z0-9._{}-]*$"
 # A number's place may hold the name of a matrix value or an index.
-_STAND_IN = r"^(\{[a-z][a-z0-9.-]*\}|\$[ijk](\*[0-9]+)?(\+[0-9]+)?)$"
+_KEY = r"\{[a-z][a-z0-9.-]*\}"
+_STAND_IN = (rf"^({_KEY}|\$[ijk](\*([0-9]+|{_KEY}))?"
+             rf"(\+([0-9]+|{_KEY}))?)$")
 
 
 def _count(least: int, most: int, description: str) -> Schema:
