@@ -845,7 +845,7 @@ function operations({check, idOf, Later, tools, name: runtime}) {
       },
     },
     'heap.limit-of': {
-      needs: 'heap.trace',
+      needs: 'heap.statistics',
       members: {flags: (v) => Array.isArray(v) ? null : 'a list',
                 log: check.text},
       required: ['flags', 'log'],
