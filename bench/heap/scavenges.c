@@ -91,6 +91,8 @@ static double plain_cheney(size_t count) {
     round_ns[round] = (double)(now_ns() - start) / (double)count;
     if (top != space[1] + size) must(NULL);
   }
+  free(space[0]);
+  free(space[1]);
   return median(round_ns, ROUNDS);
 }
 

@@ -136,7 +136,7 @@ def test_a_cure_that_is_none_is_told(leak: str, tmp_path: Path) -> None:
     words = [NODE, "--expose-gc", "--no-warnings", str(scripts / "lab.cjs"),
              leak, "cured", "--rounds", "12", "--warm", "8"]
     if leak == "rooms":  # an empty room is small
-        words += ["--grain", "4096"]
+        words += ["--turns", "1000"]
     assert lines_of(words)[-1]["verdict"] == "leak"
 
 
