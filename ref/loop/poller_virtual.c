@@ -116,6 +116,8 @@ static uint64_t virtual_now_ns(void *self) {
     world->slack -= ms;
     move_to(world, world->now + ms);
   }
+  world->read_before = world->read;
+  world->read = world->now;
   return world->now * 1000000;
 }
 
@@ -137,11 +139,25 @@ static int virtual_modify(struct pl_poller *self, int fd, unsigned armed,
   return world->ready->ops->modify(world->ready, fd, armed, wanted, token);
 }
 
+/*
+ * Whether a pass of timeouts has just ended with a list that is due already,
+ * and its timer only waits for the millisecond that it waits at least. Node
+ * counts that one from the last reading before the end of the pass (uv_now() in
+ * Environment::RunTimers), and libuv, which polls without sleeping first where
+ * idle time is measured, does not sleep any more when its clock is past it.
+ */
+static bool is_overdue(const struct pl__world *world) {
+  uint64_t due = world->loop->timeouts.next_expiry;
+  if (world->loop->timeouts.lists == 0) return false;
+  return due <= world->now && world->read_before < world->now;
+}
+
 /* What the loop knows and its callers do not. */
 static uint64_t digest_of(const struct pl__world *world) {
   const struct pl_loop *loop = world->loop;
   uint64_t digest = pl__mix(world->now, loop->time);
   digest = pl__mix(digest, world->slack);
+  digest = pl__mix(digest, is_overdue(world));
   digest = pl__mix(digest, pl__timeouts_digest(loop));
   digest = pl__mix(digest, pl__wheel_digest(&loop->wheel));
   digest = pl__mix(digest, pl__jobs_digest(world));
@@ -198,7 +214,7 @@ static uint64_t deadline_of(const struct pl__world *world, int timeout_ms) {
 /* One thing happens: a job ends, or time passes. Returns whether the loop
  * wakes up instead, or PL_EDEADLK. */
 static int step(struct pl__world *world, bool has_news, uint64_t deadline) {
-  enum { GO_ON, PASS, PLACE };
+  enum { GO_ON, PASS, AT_ONCE, PLACE };
   bool awake = has_news || deadline <= world->now;
   bool must_end = pl__jobs_must_end(world);
   uint64_t next = next_event(world, deadline);
@@ -207,10 +223,16 @@ static int step(struct pl__world *world, bool has_news, uint64_t deadline) {
   if (!must_end && !awake && next != UINT64_MAX)
     pl__option(world, PASS, "%llu ms pass",
                (unsigned long long)(next - world->now));
+  if (!must_end && !awake && is_overdue(world))
+    pl__option(world, AT_ONCE, "what is overdue comes at once");
   pl__jobs_options(world, PLACE);
   if (world->options == 0) return PL_EDEADLK;
   unsigned answer = pl__answer(world);
   if (answer == GO_ON) return 1;
+  if (answer == AT_ONCE) {
+    pl_timer_start(&world->loop->timeouts.timer, 0, 0);
+    return 1;
+  }
   if (answer == PASS)
     move_to(world, next);
   else

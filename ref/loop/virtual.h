@@ -33,6 +33,7 @@ struct pl__world {
   struct pl_poller *ready; /* asks the system; NULL until it is needed */
   uint64_t now;            /* ms */
   uint64_t slack;          /* ms that may still pass unasked */
+  uint64_t read, read_before; /* ms, the last two readings of the clock */
   uint32_t polls;          /* loop->polls when a poll phase began last */
   unsigned turns;          /* poll phases since time has moved */
 

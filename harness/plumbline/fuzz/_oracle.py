@@ -31,6 +31,7 @@ _ENDLESS = "never-ends"
 _USUAL = {"limit": 5000, "slack": 2, "late": 10}
 _SLOWER = (
     {"limit": 50000, "slack": 6, "late": 50},
+    {"limit": 200000, "slack": 8, "late": 100},
     {"limit": 200000, "slack": 12, "late": 200},
     {"limit": 200000, "slack": 25, "late": 200},
 )

@@ -9,6 +9,9 @@
  *    up to what is left of `slack_ms`: so much may pass unasked in a run, in
  *    all. It is asked only while a timer waits. What passes in
  *    pl_virtual_pass() and while the loop sleeps is not counted.
+ *  - Overdue timeouts. Those that became due while others ran come in the next
+ *    iteration: whether it sleeps for a millisecond first, as this loop does, or
+ *    not at all, as Node's does, is asked.
  *  - Readiness. Descriptors of this process, and signals to it, are ready when
  *    they are; which of the ready ones is served first is asked.
  *  - The pool. Jobs are begun in the order of their submission, by as many
