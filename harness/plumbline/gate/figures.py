@@ -38,7 +38,7 @@ from plumbline.places import Places, find_places
 __all__ = ["main", "summary"]
 
 _NAMES = (
-    "loop/timers/arm/n:1000", "loop/timers/cancel/n:1000",
+    "loop/timers/arm-equal/n:1000", "loop/timers/cancel/n:1000",
     "loop/iteration/empty/fds:1", "loop/async/wake", "loop/queues/immediate",
     "loop/poll/stop-start/n:1000",
 )
