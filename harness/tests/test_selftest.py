@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import samples
 from rich.console import Console
 
+from plumbline.commands.test import command
 from plumbline.errors import RunError, UsageError
 from plumbline.places import Places
 from plumbline.selftest import Options, run_stages, stages
@@ -134,3 +136,10 @@ def test_every_stage_is_named_once() -> None:
     assert len(names) == len(set(names))
     assert {"unit", "types", "corpus", "python", "conformance",
             "mutants"} == {s.name for s in stages() if not s.full}
+
+
+def test_the_help_names_every_stage_in_order() -> None:
+    epilog = command.epilog or ""
+    said = re.findall(r"[a-z]+", epilog[epilog.index("Stages:"):])
+    names = [stage.name for stage in stages()]
+    assert [word for word in said if word in names] == names

@@ -14,7 +14,7 @@ Examples:
   plumbline test --only unit --only types
 \b
 Stages: unit types corpus python conformance mutants; with --full also asan
-tsan runtimes resolvers fuzzers leaks repeat gate. Each has its log in
+tsan runtimes resolvers fuzzers leaks soaks repeat gate. Each has its log in
 out/test/.
 """
 
