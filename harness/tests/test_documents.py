@@ -196,6 +196,24 @@ def test_links_lead_somewhere() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_rules_that_pages_name_are_rules() -> None:
+    """Of the spec, or retired there."""
+    spec = [(ROOT / page).read_text(encoding="utf-8") for page in PAGES
+            if page.startswith("conformance/spec/")]
+    rule = r"\b[A-Z]+-[A-Z]+-\d+\b"
+    known = {one for text in spec for line in text.splitlines()
+             if line.startswith(("### ", "Retired ids:"))
+             for one in re.findall(rule, line)}
+    areas = {one.partition("-")[0] for one in known}
+    wrong = [f"{page}: {one}" for page in PAGES
+             for one in re.findall(rule, (ROOT / page).read_text("utf-8"))
+             if one.partition("-")[0] in areas and one not in known
+             and page != "conformance/spec/README.md"  # invents examples
+             and not page.startswith("harness/tests/")]
+    assert not wrong, "\n".join(wrong)
+    assert len(known) > 800
+
+
 def test_the_table_of_verdicts_is_the_one_of_the_program() -> None:
     """Symbols, names and meanings."""
     text = (ROOT / "docs/runtimes.md").read_text(encoding="utf-8")

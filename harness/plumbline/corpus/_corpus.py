@@ -30,7 +30,7 @@ SPEC = "conformance/spec"
 CASES = "conformance/cases"
 EXPECTATIONS = "conformance/expectations"
 # Pages of the spec folder that state no rules.
-_NO_RULES = ("README.md", "vocabulary.md")
+_NO_RULES = ("README.md", "literature.md", "vocabulary.md")
 
 
 @dataclass(frozen=True)
