@@ -283,8 +283,8 @@ def _leaks(bench: Bench) -> Count:
 
 
 _SOAKS = (
-    ("test_ipc_cluster_real_time", "PLUMB_TEST_WORKERS=1000"),
-    ("test_ipc_handles", "PLUMB_TEST_SOAK=200000"),
+    ("test_ipc_workers_real_time", "PLUMB_TEST_WORKERS=1000"),
+    ("test_ipc_many_handles", "PLUMB_TEST_SOAK=200000"),
 )
 
 

@@ -37,6 +37,11 @@ void end_say(struct end *end, const char *format, ...) {
   va_end(list);
 }
 
+void end_acknowledged(struct pl_send *send, int status) {
+  end_say(send->arg, "acknowledged:%s",
+          status == 0 ? "0" : pl_error_name(status));
+}
+
 static void on_message(void *arg, struct pl_message *message) {
   struct end *end = arg;
   end->messages++;

@@ -70,6 +70,10 @@ int end_send(struct end *end, const char *text);
 int end_pass(struct end *end, const char *text, enum pl_handle_type type,
              int fd, struct pl_send *send);
 
+/* Writes down how a handle was answered: a pl_send's `acknowledged`, whose
+ * `arg` is the end. */
+void end_acknowledged(struct pl_send *send, int status);
+
 /* A listening TCP socket; a UDP socket. */
 int open_server(void);
 int open_udp(void);
