@@ -9,6 +9,7 @@
 'use strict';
 
 const buffer = require('buffer');
+const {check, idOf} = require('./checks.cjs');
 
 const MADE = ['buffer.alloc', 'buffer.from', 'buffer.slice', 'buffer.view',
               'buffer.concat', 'buffer.transfer'];
@@ -142,9 +143,7 @@ function abilities() {
   return {capabilities, traits};
 }
 
-/* The operations, in the form of adapter.cjs; `check` and `idOf` are the
- * adapter's. */
-function operations({check, idOf}) {
+function operations() {
   const count = (v) => Number.isInteger(v) || typeof v === 'string'
     ? null : 'a whole number or the name of what is none';
   const whole = check.whole(0, Number.MAX_SAFE_INTEGER);

@@ -7,6 +7,7 @@
  */
 'use strict';
 
+const {check, idOf} = require('./checks.cjs');
 const {ADAPTER, describe, environment, isPeer} = require('./roles.cjs');
 const {status} = require('./process.cjs');
 const {address, message} = require('./ipc.cjs');
@@ -43,7 +44,7 @@ const FIELDS = {
   'settings': (cluster) => Object.keys(cluster.settings).sort().join(' '),
 };
 
-function operations({check, idOf}) {
+function operations() {
   const flag = (v) => typeof v === 'boolean' ? null : 'true or false';
   const list = (v) => Array.isArray(v) ? null : 'a list';
   const object = (v) => typeof v === 'object' && v !== null ? null

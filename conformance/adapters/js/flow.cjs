@@ -10,6 +10,7 @@
 'use strict';
 
 const EventEmitter = require('events');
+const {check, idOf} = require('./checks.cjs');
 
 const orNull = (value) => value === undefined ? null : value;
 const shown = (value) => value === undefined || value === null ? ''
@@ -219,7 +220,7 @@ const told = (run, log, value) => {
   if (log !== undefined) run.record([log, value]);
 };
 
-function emitterOperations({check, idOf}) {
+function emitterOperations() {
   const flag = (v) => typeof v === 'boolean' ? null : 'true or false';
   const whole = check.whole(0, 100000);
   // Calls perform with what `of` names, when it was made.
@@ -302,7 +303,7 @@ function emitterOperations({check, idOf}) {
   };
 }
 
-function flowOperations({check, idOf}) {
+function flowOperations() {
   const whole = check.whole(1, 100000);
   return {
     'flow': {
@@ -354,7 +355,7 @@ function flowOperations({check, idOf}) {
   };
 }
 
-function queueOperations({check, idOf}) {
+function queueOperations() {
   const whole = check.whole(1, 100000);
   const states = ['queued', 'running', 'done', 'failed', 'dropped'];
   return {
@@ -407,9 +408,9 @@ function abilities() {
           'flow.queue': typeof process.nextTick === 'function'};
 }
 
-function operations(tools) {
-  return Object.assign(emitterOperations(tools), flowOperations(tools),
-                       queueOperations(tools));
+function operations() {
+  return Object.assign(emitterOperations(), flowOperations(),
+                       queueOperations());
 }
 
 module.exports = {abilities, operations};

@@ -16,8 +16,10 @@ const fs = require('fs');
 const path = require('path');
 const v8 = require('v8');
 const vm = require('vm');
+const {check, idOf} = require('./checks.cjs');
 const {Snapshot} = require('./snapshot.cjs');
 const {HOLDERS} = require('./holders.cjs');
+const {Later} = require('./steps.cjs');
 
 /* ---- what this runtime lets one ask ------------------------------------- */
 
@@ -495,7 +497,7 @@ function abilities({name, version}, atLeast) {
 
 /* The operations, in the form of adapter.cjs; `check`, `idOf` and `Later` are
  * the adapter's. */
-function operations({check, idOf, Later, tools, name: runtime}) {
+function operations(tools, runtime) {
   const OBJECTS = ['heap.alloc', 'heap.get', 'heap.graph', 'heap.target'];
   const BUFFERS = ['buffer.alloc', 'buffer.from', 'buffer.slice',
                    'buffer.view', 'buffer.concat', 'buffer.store',

@@ -7,6 +7,7 @@
  */
 'use strict';
 
+const {check, idOf} = require('./checks.cjs');
 const {ADAPTER, describe, isPeer, knownValue, makeValue} =
   require('./roles.cjs');
 const child = require('./process.cjs');
@@ -146,13 +147,12 @@ function listen(run, server, argument) {
   server.listen(where);
 }
 
-function operations({check, idOf}) {
+function operations() {
   const anything = () => null;
   const flag = (v) => typeof v === 'boolean' ? null : 'true or false';
   const value = (v) => knownValue(v) ? null : 'a value of the vocabulary';
   const processes = idOf('spawn', 'fork', 'worker', 'exec');
-  const base = child.operations({check, idOf, isObject: (v) =>
-    typeof v === 'object' && v !== null && !Array.isArray(v)});
+  const base = child.operations();
   const spawning = base.spawn.members;
   const port = (run, id) => run.object(id).handle.address().port;
 

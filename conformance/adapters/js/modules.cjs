@@ -18,6 +18,8 @@ const {spawnSync} = require('child_process');
 const Module = require('module');
 const path = require('path');
 const url = require('url');
+const {check, idOf, isObject} = require('./checks.cjs');
+const {Later} = require('./steps.cjs');
 
 const HELPER = 'plumb-import.mjs';
 const HELPER_TEXT = `
@@ -250,7 +252,7 @@ function abilities({name, version}, atLeast) {
 
 /* The operations, in the form of adapter.cjs: `check`, `idOf` and `Later` are
  * the adapter's. */
-function operations({check, idOf, isObject, Later}) {
+function operations() {
   const any = () => null;
   const optional = {specifier: check.scalar, from: check.text,
                     log: check.text};

@@ -7,6 +7,7 @@
  */
 'use strict';
 
+const {check, idOf, isObject} = require('./checks.cjs');
 const {describe, environment, isPeer, ownCommand} = require('./roles.cjs');
 
 const load = () => require('child_process');
@@ -104,7 +105,7 @@ function kindOf(value) {
   return value === null || value === undefined ? String(value) : 'object';
 }
 
-function operations({check, idOf, isObject}) {
+function operations() {
   const anything = () => null;
   const flag = (v) => typeof v === 'boolean' ? null : 'true or false';
   const list = (v) => Array.isArray(v) ? null : 'a list';
