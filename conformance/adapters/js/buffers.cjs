@@ -10,6 +10,7 @@
 
 const buffer = require('buffer');
 const {check, idOf} = require('./checks.cjs');
+const {tell} = require('./events.cjs');
 
 const MADE = ['buffer.alloc', 'buffer.from', 'buffer.slice', 'buffer.view',
               'buffer.concat', 'buffer.transfer'];
@@ -154,8 +155,6 @@ function operations() {
   const any = idOf(...MADE);
   const either = idOf(...STORED);
   const root = (run) => (id) => run.heap.root(id);
-  const tell = (run, log, value) =>
-    run.record([log, value === undefined ? null : value]);
 
   // Makes an item, or tells the error where somebody asks for it.
   const making = (work) => (run, argument) => {

@@ -41,4 +41,9 @@ function eventOf(run, event, frame) {
   return [label, result === undefined ? null : result];
 }
 
-module.exports = {VALUES, clock, eventOf, splitValue};
+// Records what an operation found, under the label that its `log` gives.
+function tell(run, log, value) {
+  run.record([log, value === undefined ? null : value]);
+}
+
+module.exports = {VALUES, clock, eventOf, splitValue, tell};
