@@ -9,7 +9,10 @@
 
 // What a checker says is wrong with a value, or null: (value) -> text.
 const check = {
+  any: () => null,
   text: (v) => typeof v === 'string' && v !== '' ? null : 'a non-empty string',
+  texts: (v) => Array.isArray(v) && v.every((t) => !check.text(t))
+    ? null : 'a list of texts',
   whole: (min, max) => (v) => Number.isInteger(v) && v >= min && v <= max
     ? null : `a whole number from ${min} to ${max}`,
   oneOf: (names) => (v) => names.includes(v)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * modules.cjs: the operations of the modules area, for adapter.cjs.
+ * modules.cjs: the modules of one program: which file asks, what is told, and
+ * what has to be taken back. The operations are in loading.cjs, bodies.cjs,
+ * cache.cjs and tree.cjs.
  *
  * Invariant: what is told is what the runtime's own require, import and
  * require.resolve did; nothing is looked up or computed here, paths are only
@@ -18,8 +20,6 @@ const {spawnSync} = require('child_process');
 const Module = require('module');
 const path = require('path');
 const url = require('url');
-const {check, idOf, isObject} = require('./checks.cjs');
-const {Later} = require('./steps.cjs');
 
 const HELPER = 'plumb-import.mjs';
 const HELPER_TEXT = `
@@ -28,11 +28,8 @@ export const load = (specifier, options) =>
 export const resolve = (specifier) => import.meta.resolve(specifier);
 `;
 
-// Errors of loading what was found: the specifier did lead somewhere.
-const FOUND = new Set([
-  'ERR_IMPORT_ATTRIBUTE_MISSING', 'ERR_IMPORT_ASSERTION_TYPE_MISSING',
-  'ERR_UNKNOWN_FILE_EXTENSION', 'ERR_DLOPEN_FAILED',
-]);
+// The operations whose ids name what was loaded.
+const LOADED = ['require', 'import'];
 
 /* The modules of one program: its directory, the files that ask, what is
  * there to be taken back. */
@@ -70,6 +67,12 @@ class Modules {
 
   list(places) {
     return places.map((place) => this.relative(place)).join(' ');
+  }
+
+  // Those of some folders or files that are in the case's directory.
+  inside(places) {
+    return this.list(places.filter((place) =>
+      place === this.dir || place.startsWith(`${this.dir}/`)));
   }
 
   specifier(text) {
@@ -112,6 +115,12 @@ class Modules {
     if (found === undefined)
       this.run.fail(`\`${name}\` is not in the cache of modules`);
     return found;
+  }
+
+  // What came of the operation that an id names: {value, error, failed}.
+  kept(id) {
+    const object = this.run.object(id);
+    return object === null ? {value: undefined} : object.handle;
   }
 
   // What an operation ended with, as it stands in a trace.
@@ -212,10 +221,6 @@ function shown(value) {
   }
 }
 
-function unique(object) {
-  return Object.keys(object).sort().join(' ');
-}
-
 /* What this runtime can do, and which legitimate variant it is; `atLeast`
  * compares versions. */
 function abilities({name, version}, atLeast) {
@@ -250,455 +255,4 @@ function abilities({name, version}, atLeast) {
   return {capabilities, traits};
 }
 
-/* The operations, in the form of adapter.cjs: `check`, `idOf` and `Later` are
- * the adapter's. */
-function operations() {
-  const any = () => null;
-  const optional = {specifier: check.scalar, from: check.text,
-                    log: check.text};
-  const texts = (v) => Array.isArray(v) && v.every((t) => !check.text(t))
-    ? null : 'a list of texts';
-  const modules = (run) => run.modules;
-  const kept = (run, id) => {
-    const object = run.object(id);
-    return object === null ? {value: undefined} : object.handle;
-  };
-  // The value that an operation names: by `of` what was loaded.
-  const named = (run, {of, value}) => of === undefined
-    ? value : kept(run, of).value;
-  const RESOLVED = ['resolve', 'require', 'import'];
-  const LOADED = ['require', 'import'];
-
-  const resolveByImport = (run, argument, frame) => {
-    const own = modules(run);
-    const specifier = own.specifier(argument.specifier);
-    const result = {value: undefined, error: null, failed: false};
-    const helper = own.helper(own.asker(argument.from, frame));
-    return new Later(helper.then(({load, resolve}) =>
-      load(specifier).then(() => true, (error) => {
-        if (error && FOUND.has(error.code)) return true;
-        result.failed = true;
-        result.error = error;
-        return false;
-      }).then((found) => {
-        if (found) result.value = resolve(specifier);
-      })).then(() => {
-      if (argument.id !== undefined)
-        run.objects.set(argument.id, {kind: 'resolve', handle: result});
-      own.tell(argument.log, result, (place) => own.relative(place));
-    }));
-  };
-
-  const DETAILS = {
-    'code': (own, error) => error.code,
-    'name': (own, error) => error.name,
-    'path': (own, error) => own.relative(error.path),
-    'request-path': (own, error) => error.requestPath,
-    'require-stack': (own, error) => Array.isArray(error.requireStack)
-      ? own.list(error.requireStack) : null,
-  };
-
-  const FACTS = {
-    'id': (own, m) => own.relative(m.id),
-    'file': (own, m) => own.relative(m.filename),
-    'directory': (own, m) => own.relative(m.path),
-    'loaded': (own, m) => m.loaded,
-    'main': (own, m, {require: asks}) => (asks || require).main === m,
-    'parent': (own, m) => m.parent ? own.relative(m.parent.filename) : null,
-    'children': (own, m) => own.list(m.children.map((c) => c.filename)),
-    'folders': (own, m) => inside(own, m.paths),
-  };
-
-  const META = {url: 'url', file: 'filename', directory: 'dirname'};
-
-  const inside = (own, folders) => own.list(folders.filter((folder) =>
-    folder === own.dir || folder.startsWith(`${own.dir}/`)));
-
-  const put = (run, {path: name, core, value}) => {
-    const key = core ? name : modules(run).at(name);
-    const entry = new Module(key);
-    entry.filename = key;
-    entry.loaded = true;
-    entry.exports = value;
-    require.cache[key] = entry;
-    modules(run).undo.push(() => { delete require.cache[key]; });
-  };
-
-  const link = (run, {path: name, to}) => {
-    const place = modules(run).at(name);
-    fs.mkdirSync(path.dirname(place), {recursive: true});
-    try {
-      fs.unlinkSync(place);
-    } catch (error) {
-      if (error.code !== 'ENOENT') throw error;
-    }
-    fs.symlinkSync(to.replace(/^\$dir/, modules(run).dir), place);
-  };
-
-  const remove = (place) => {
-    if (fs.lstatSync(place).isDirectory()) {
-      for (const name of fs.readdirSync(place)) remove(`${place}/${name}`);
-      fs.rmdirSync(place);
-    } else {
-      fs.unlinkSync(place);
-    }
-  };
-
-  return {
-    'resolve': {
-      needs: 'modules.resolve', kind: 'resolve',
-      members: Object.assign({via: check.oneOf(LOADED), paths: texts,
-                              conditions: texts}, optional),
-      required: ['specifier'],
-      perform: (run, argument, call, frame) => {
-        if (argument.via === 'import')
-          return resolveByImport(run, argument, frame);
-        const own = modules(run);
-        const {paths, conditions} = argument;
-        if (conditions !== undefined)
-          return own.attempt(argument, () => own.resolveUnder(conditions,
-            own.asker(argument.from, frame),
-            own.specifier(argument.specifier)),
-          (place) => own.relative(place));
-        return own.attempt(argument, () => own.require(argument.from, frame)
-          .resolve(own.specifier(argument.specifier), ...(paths
-            ? [{paths: paths.map((p) => own.at(p))}] : [])),
-        (place) => own.relative(place));
-      },
-    },
-    'resolve.folders': {
-      needs: 'modules.resolve',
-      members: optional,
-      required: ['specifier', 'log'],
-      perform: (run, {specifier, from, log}, call, frame) => {
-        const own = modules(run);
-        const found = own.require(from, frame).resolve.paths(
-          own.specifier(specifier));
-        run.record([log, found === null ? null : inside(own, found)]);
-      },
-    },
-    'is-core': {
-      needs: 'modules.core',
-      members: optional,
-      required: ['specifier', 'log'],
-      perform: (run, {specifier, log}) => run.record([log, Module.isBuiltin
-        ? Module.isBuiltin(specifier)
-        : Module.builtinModules.includes(specifier)]),
-    },
-    'search-path': {
-      needs: 'modules.search-path',
-      value: texts,
-      perform: (run, folders) => modules(run).searchLast(process.env,
-        'NODE_PATH', folders.map((f) => modules(run).at(f)).join(':')),
-    },
-    'search-path.home': {
-      needs: 'modules.search-path',
-      value: check.text,
-      perform: (run, home) =>
-        modules(run).searchLast(process.env, 'HOME', modules(run).at(home)),
-    },
-    'search-path.prefix': {
-      needs: 'modules.search-path',
-      value: check.text,
-      // lib/node is looked for beside the folder of the executable.
-      perform: (run, prefix) => modules(run).searchLast(process, 'execPath',
-        modules(run).at(`${prefix}/bin/node`)),
-    },
-    'entry': {
-      needs: 'modules.entry',
-      members: {path: check.text, log: check.text},
-      required: ['path'],
-      perform: (run, argument) => {
-        const own = modules(run);
-        const {mainModule} = process;
-        own.undo.push(() => { process.mainModule = mainModule; });
-        own.attempt(argument, () =>
-          Module._load(own.at(argument.path), null, true));
-      },
-    },
-    'require': {
-      needs: 'modules.require', kind: 'require',
-      members: optional,
-      required: ['specifier'],
-      perform: (run, argument, call, frame) => {
-        const own = modules(run);
-        const require = own.require(argument.from, frame);
-        return own.attempt(argument,
-                           () => require(own.specifier(argument.specifier)));
-      },
-    },
-    'import': {
-      needs: 'modules.import', kind: 'import', callback: true,
-      members: Object.assign({attributes: (v) => isObject(v)
-        ? null : 'an object'}, optional),
-      required: ['specifier'],
-      perform: (run, argument, call, frame) => {
-        const own = modules(run);
-        const {attributes, id, log} = argument;
-        const result = {value: undefined, error: null, failed: false};
-        const options = attributes && {with: attributes, assert: attributes};
-        const ended = own.helper(own.asker(argument.from, frame))
-          .then(({load}) => load(own.specifier(argument.specifier), options))
-          .then((value) => { result.value = value; }, (error) => {
-            if (log === undefined && id === undefined) throw error;
-            result.failed = true;
-            result.error = error;
-          }).then(() => {
-            if (id !== undefined)
-              run.objects.set(id, {kind: 'import', handle: result});
-            own.tell(log, result, (value) => shown(value.default));
-            if ('then' in argument || 'each' in argument) call(null);
-          });
-        return 'then' in argument || 'each' in argument
-          ? result : new Later(ended);
-      },
-    },
-    'get': {
-      needs: 'modules.require',
-      members: {of: idOf(...LOADED), name: check.text, log: check.text},
-      required: ['of', 'name', 'log'],
-      perform: (run, {of, name, log}) => {
-        const own = modules(run);
-        own.attempt({log}, () => kept(run, of).value[name]);
-      },
-    },
-    'call': {
-      needs: 'modules.require',
-      members: {of: idOf(...LOADED), name: check.text},
-      required: ['of'],
-      perform: (run, {of, name}) => {
-        const {value} = kept(run, of);
-        if (name === undefined) value();
-        else value[name]();
-      },
-    },
-    'names': {
-      needs: 'modules.require',
-      members: {of: idOf(...LOADED), log: check.text},
-      required: ['of', 'log'],
-      perform: (run, {of, log}) => run.record([log,
-        unique(kept(run, of).value)]),
-    },
-    'same': {
-      needs: 'modules.require',
-      members: {of: idOf(...LOADED), as: idOf(...LOADED), log: check.text},
-      required: ['of', 'as', 'log'],
-      perform: (run, {of, as, log}) => run.record([log,
-        kept(run, of).value === kept(run, as).value &&
-        kept(run, of).error === kept(run, as).error]),
-    },
-    'error': {
-      needs: 'modules.resolve',
-      members: {of: idOf(...RESOLVED), log: check.text,
-                show: check.oneOf(Object.keys(DETAILS))},
-      required: ['of', 'show', 'log'],
-      perform: (run, {of, show, log}) => {
-        const {error} = kept(run, of);
-        const found = error === null || error === undefined
-          ? null : DETAILS[show](modules(run), error);
-        run.record([log, found === undefined ? null : found]);
-      },
-    },
-    'module': {
-      needs: 'modules.require',
-      members: {show: check.oneOf(Object.keys(FACTS)), path: check.text,
-                log: check.text},
-      required: ['show', 'log'],
-      perform: (run, {show, path: name, log}, call, frame) => {
-        const own = modules(run);
-        const found = name === undefined
-          ? frame.module && frame.module.module : own.loaded(name);
-        if (!found) return run.fail('`module` stands in no module');
-        const fact = FACTS[show](own, found, frame.module || {});
-        return run.record([log, fact === undefined ? null : fact]);
-      },
-    },
-    'meta': {
-      needs: 'modules.import', inModule: true,
-      members: {show: check.oneOf(Object.keys(META)), log: check.text},
-      required: ['show', 'log'],
-      perform: (run, {show, log}, call, {module}) => {
-        const own = modules(run);
-        if (!module.meta) return run.fail('`meta` stands in no ES module');
-        return run.record([log, own.relative(module.meta[META[show]])]);
-      },
-    },
-    'exports.set': {
-      needs: 'modules.require', inModule: true,
-      members: {name: check.text, value: any, of: idOf(...LOADED)},
-      required: ['name'],
-      perform: (run, argument, call, {module}) => {
-        const value = named(run, argument);
-        if (module.setters) module.setters[argument.name](value);
-        else module.exports[argument.name] = value;
-      },
-    },
-    'exports.replace': {
-      needs: 'modules.require', inModule: true,
-      members: {value: any, of: idOf(...LOADED)},
-      perform: (run, argument, call, {module}) => {
-        module.module.exports = named(run, argument);
-      },
-    },
-    'exports.rebind': {
-      needs: 'modules.require', inModule: true,
-      members: {value: any},
-      perform: (run, {value}, call, {module}) => { module.exports = value; },
-    },
-    'exports.function': {
-      needs: 'modules.require', inModule: true, callback: true,
-      members: {name: check.text},
-      perform: (run, {name}, call, {module}) => {
-        const made = () => call(null);
-        if (module.setters) module.setters[name](made);
-        else if (name === undefined) module.module.exports = made;
-        else module.exports[name] = made;
-      },
-    },
-    'exports.getter': {
-      needs: 'modules.require', inModule: true, callback: true,
-      members: {name: check.text, value: any},
-      required: ['name'],
-      perform: (run, {name, value}, call, {module}) =>
-        Object.defineProperty(module.exports, name, {
-          enumerable: true, configurable: true,
-          get: () => { call(null); return value; },
-        }),
-    },
-    'module.throw': {
-      needs: 'modules.require', inModule: true,
-      members: {message: check.text, value: any},
-      perform: (run, argument) => {
-        if (!('message' in argument)) throw argument.value;
-        const error = new Error(argument.message);
-        modules(run).thrown.add(error);
-        throw error;
-      },
-    },
-    'module.load': {
-      needs: 'modules.require', kind: 'require',
-      members: {specifier: check.text, path: check.text, log: check.text},
-      required: ['specifier'],
-      perform: (run, argument, call, frame) => {
-        const own = modules(run);
-        const owner = argument.path === undefined
-          ? frame.module && frame.module.module : own.loaded(argument.path);
-        if (!owner) return run.fail('`module.load` stands in no module');
-        return own.attempt(argument,
-                           () => owner.require(argument.specifier));
-      },
-    },
-    'module.search': {
-      needs: 'modules.require', inModule: true,
-      value: texts,
-      perform: (run, folders, call, {module}) => {
-        module.module.paths.unshift(...folders.map((f) =>
-          modules(run).at(f)));
-      },
-    },
-    'cache.state': {
-      needs: 'modules.cache',
-      members: {path: check.text, log: check.text},
-      required: ['path', 'log'],
-      perform: (run, {path: name, log}) => {
-        const found = require.cache[modules(run).at(name)];
-        run.record([log, !found ? 'absent'
-          : found.loaded ? 'loaded' : 'loading']);
-      },
-    },
-    'cache.files': {
-      needs: 'modules.cache',
-      members: {log: check.text},
-      required: ['log'],
-      perform: (run, {log}) => {
-        const own = modules(run);
-        run.record([log, inside(own, Object.keys(require.cache))]);
-      },
-    },
-    'cache.delete': {
-      needs: 'modules.cache',
-      value: check.text,
-      perform: (run, name) => {
-        delete require.cache[modules(run).at(name)];
-      },
-    },
-    'cache.clear': {
-      needs: 'modules.cache',
-      perform: (run) => {
-        const {dir} = modules(run);
-        for (const file of Object.keys(require.cache))
-          if (file.startsWith(`${dir}/`)) delete require.cache[file];
-      },
-    },
-    'cache.put': {
-      needs: 'modules.cache',
-      members: {path: check.text, value: any,
-                core: check.oneOf([true, false])},
-      required: ['path'],
-      perform: put,
-    },
-    'cache.exports': {
-      needs: 'modules.cache',
-      members: {path: check.text, value: any},
-      required: ['path'],
-      perform: (run, {path: name, value}) => {
-        const found = modules(run).loaded(name);
-        if (found !== undefined) found.exports = value;
-      },
-    },
-    'loader': {
-      needs: 'modules.hooks',
-      value: check.text,
-      perform: (run, suffix) => {
-        require.extensions[suffix] = (module, file) => {
-          module.exports = fs.readFileSync(file, 'utf8');
-        };
-        modules(run).undo.push(() => { delete require.extensions[suffix]; });
-      },
-    },
-    'tree.write': {
-      needs: 'modules.tree',
-      members: {path: check.text, text: (v) => typeof v === 'string'
-        ? null : 'a text'},
-      required: ['path', 'text'],
-      perform: (run, {path: name, text}) => {
-        const place = modules(run).at(name);
-        fs.mkdirSync(path.dirname(place), {recursive: true});
-        fs.writeFileSync(place, text);
-      },
-    },
-    'tree.remove': {
-      needs: 'modules.tree',
-      value: check.text,
-      perform: (run, name) => remove(modules(run).at(name)),
-    },
-    'tree.rename': {
-      needs: 'modules.tree',
-      members: {path: check.text, to: check.text},
-      required: ['path', 'to'],
-      perform: (run, {path: name, to}) =>
-        fs.renameSync(modules(run).at(name), modules(run).at(to)),
-    },
-    'tree.directory': {
-      needs: 'modules.tree',
-      value: check.text,
-      perform: (run, name) =>
-        fs.mkdirSync(modules(run).at(name), {recursive: true}),
-    },
-    'tree.link': {
-      needs: 'modules.tree',
-      members: {path: check.text, to: check.text},
-      required: ['path', 'to'],
-      perform: link,
-    },
-    'tree.hard-link': {
-      needs: 'modules.tree',
-      members: {path: check.text, to: check.text},
-      required: ['path', 'to'],
-      perform: (run, {path: name, to}) =>
-        fs.linkSync(modules(run).at(to), modules(run).at(name)),
-    },
-  };
-}
-
-module.exports = {Modules, abilities, operations};
+module.exports = {LOADED, Modules, abilities, shown};

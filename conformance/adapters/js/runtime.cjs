@@ -7,13 +7,17 @@
  */
 'use strict';
 
+const bodies = require('./bodies.cjs');
 const buffers = require('./buffers.cjs');
+const cache = require('./cache.cjs');
 const cluster = require('./cluster.cjs');
 const flow = require('./flow.cjs');
 const heap = require('./heap.cjs');
 const ipc = require('./ipc.cjs');
+const loading = require('./loading.cjs');
 const loop = require('./loop.cjs');
 const modules = require('./modules.cjs');
+const tree = require('./tree.cjs');
 
 // Whether dotted version `have` is `want` or later.
 function atLeast(have, want) {
@@ -59,7 +63,8 @@ const TRAITS = trueOf(Object.assign(
 const HEAP_TOOLS = HEAP.tools;
 
 const OPERATIONS = Object.assign(
-  {}, loop.OPERATIONS, modules.operations(),
+  {}, loop.OPERATIONS, loading.operations(), bodies.operations(),
+  cache.operations(), tree.operations(),
   heap.guarded(heap.operations(HEAP_TOOLS, IMPLEMENTATION.name)),
   heap.guarded(buffers.operations()), ipc.operations(), cluster.operations(),
   flow.operations());
