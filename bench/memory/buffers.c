@@ -69,6 +69,13 @@ static const char *done(struct making *own, const char *error) {
   return error;
 }
 
+/* What the benchmarks that make buffers of some sizes share. */
+#define MAKING_OF_SIZES                                                        \
+  .version = 1, .parameter = "bytes", .values = sizes,                         \
+  .value_count = sizeof sizes / sizeof *sizes, .describe = describe_bytes,     \
+  .operations = count, .supports = buffers_supported, .setup = setup,          \
+  .reset = reset, .counters = memory_counters, .teardown = memory_close
+
 /* -- alloc -------------------------------------------------------------------
  */
 
@@ -108,36 +115,16 @@ static const char *unsafe_check(void *state) {
 
 const struct bench bench_buffers_alloc = {
     .name = "buffers/alloc",
-    .version = 1,
-    .parameter = "bytes",
-    .values = sizes,
-    .value_count = sizeof sizes / sizeof *sizes,
-    .describe = describe_bytes,
-    .operations = count,
-    .supports = buffers_supported,
-    .setup = setup,
-    .reset = reset,
+    MAKING_OF_SIZES,
     .run = alloc_run,
     .check = alloc_check,
-    .counters = memory_counters,
-    .teardown = memory_close,
 };
 
 const struct bench bench_buffers_unsafe = {
     .name = "buffers/alloc-unsafe",
-    .version = 1,
-    .parameter = "bytes",
-    .values = sizes,
-    .value_count = sizeof sizes / sizeof *sizes,
-    .describe = describe_bytes,
-    .operations = count,
-    .supports = buffers_supported,
-    .setup = setup,
-    .reset = reset,
+    MAKING_OF_SIZES,
     .run = unsafe_run,
     .check = unsafe_check,
-    .counters = memory_counters,
-    .teardown = memory_close,
 };
 
 /* -- from --------------------------------------------------------------------
@@ -165,19 +152,9 @@ static const char *from_check(void *state) {
 
 const struct bench bench_buffers_from = {
     .name = "buffers/from",
-    .version = 1,
-    .parameter = "bytes",
-    .values = sizes,
-    .value_count = sizeof sizes / sizeof *sizes,
-    .describe = describe_bytes,
-    .operations = count,
-    .supports = buffers_supported,
-    .setup = setup,
-    .reset = reset,
+    MAKING_OF_SIZES,
     .run = from_run,
     .check = from_check,
-    .counters = memory_counters,
-    .teardown = memory_close,
 };
 
 /* -- slice -------------------------------------------------------------------

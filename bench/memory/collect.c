@@ -156,21 +156,19 @@ static const char *full_check(void *state) {
   return NULL;
 }
 
+/* What the full collections share. */
+#define OF_WHAT_LIVES                                                          \
+  .version = 1, .parameter = "live", .values = live_sizes,                     \
+  .value_count = sizeof live_sizes / sizeof *live_sizes,                       \
+  .describe = describe_live, .operations = one, .setup = live_setup,           \
+  .reset = reset, .counters = memory_counters, .teardown = live_teardown
+
 const struct bench bench_heap_major_full = {
     .name = "heap/major/full",
-    .version = 1,
-    .parameter = "live",
-    .values = live_sizes,
-    .value_count = sizeof live_sizes / sizeof *live_sizes,
-    .describe = describe_live,
-    .operations = one,
+    OF_WHAT_LIVES,
     .supports = memory_supported,
-    .setup = live_setup,
-    .reset = reset,
     .run = full_run,
     .check = full_check,
-    .counters = memory_counters,
-    .teardown = live_teardown,
 };
 
 static bool has_steps(const void *subject, int64_t value) {
@@ -188,20 +186,11 @@ static void steps_run(void *state) {
 
 const struct bench bench_heap_major_incremental = {
     .name = "heap/major/incremental",
-    .version = 1,
-    .parameter = "live",
-    .values = live_sizes,
-    .value_count = sizeof live_sizes / sizeof *live_sizes,
-    .describe = describe_live,
-    .operations = one,
+    OF_WHAT_LIVES,
     .supports = has_steps,
-    .setup = live_setup,
-    .reset = reset,
     .run = steps_run,
     .check = full_check,
-    .counters = memory_counters,
     .pauses = memory_stops,
-    .teardown = live_teardown,
 };
 
 /* -- a snapshot ---------------------------------------------------------------
