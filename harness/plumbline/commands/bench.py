@@ -312,6 +312,11 @@ def _write(
                    done.problems)
 
 
+def _where(places: Places, results: Path) -> None:
+    click.echo(f"results: {places.short(results)}")
+    click.echo("pictures: plumbline report --performance")
+
+
 def _io_models(places: Places, quick: bool, out: Path) -> int:
     from plumbline.benchmarks import bench_table
     from plumbline.io_models import measure_io_models
@@ -320,8 +325,7 @@ def _io_models(places: Places, quick: bool, out: Path) -> int:
     with remarks().status("measuring the I/O models, for a minute"):
         document = measure_io_models(places, quick, out)
     output().print(bench_table(document))
-    click.echo(f"results: {places.short(document.path)}")
-    click.echo("pictures: plumbline report --performance")
+    _where(places, document.path)
     return 0
 
 
@@ -332,8 +336,7 @@ def _ways_to_serve(places: Places, quick: bool, out: Path) -> int:
     with remarks().status("measuring the ways to serve, for a minute or two"):
         document = measure_ways(places, quick, out)
     output().print(ways_table(document))
-    click.echo(f"results: {places.short(document.path)}")
-    click.echo("pictures: plumbline report --performance")
+    _where(places, document.path)
     return 0
 
 
@@ -357,8 +360,7 @@ def _leaks(places: Places, quick: bool, out: Path) -> int:
     wrong = problems(value)
     for text in wrong:
         output().print(text, style="bold red")
-    click.echo(f"results: {places.short(out / 'leaks.json')}")
-    click.echo("pictures: plumbline report --performance")
+    _where(places, out / "leaks.json")
     return 1 if wrong else 0
 
 

@@ -18,14 +18,14 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.measure._process import Crash, Record
 from plumbline.registry import Target
 
-__all__ = ["FLOOR", "Program", "programs_of", "run_program"]
+__all__ = ["FLOOR", "Program", "in_session", "programs_of", "run_program"]
 
 FLOOR = "floor"
 _VERSION = 1
@@ -184,9 +184,9 @@ def _port(server: subprocess.Popen[bytes]) -> str:
     return words[1]
 
 
-def _cpu_of(session: int) -> float:
-    """Nanoseconds of CPU time of all processes of a session."""
-    ticks = 0
+def in_session(session: int) -> Iterator[tuple[int, list[str]]]:
+    """The processes of a session, each with what the kernel says of it behind
+    its name: its state, its parent, ... (proc(5), /proc/pid/stat)."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -196,5 +196,11 @@ def _cpu_of(session: int) -> float:
             continue
         fields = text.rpartition(")")[2].split()
         if int(fields[3]) == session:
-            ticks += int(fields[11]) + int(fields[12])
+            yield int(entry.name), fields
+
+
+def _cpu_of(session: int) -> float:
+    """Nanoseconds of CPU time of all processes of a session."""
+    ticks = sum(int(fields[11]) + int(fields[12])
+                for _, fields in in_session(session))
     return 1e9 * ticks / os.sysconf("SC_CLK_TCK")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures: a fake plumb-bench, and libraries for it; to be imported."""
+"""A fake plumb-bench, and libraries for it, as fixtures; a fake program of
+`ref/apps`. To be imported."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["Library", "bench", "library"]
+from plumbline.places import Places, find_places
+
+__all__ = ["Library", "bench", "fake_app", "library"]
 
 Library = Callable[..., Path]
 
@@ -30,3 +33,16 @@ def library(tmp_path: Path) -> Library:
         return path
 
     return make
+
+
+def fake_app(build: Path, name: str, prints: str, status: int = 0) -> Places:
+    """Places where `plumb-NAME` is a program that prints a text, and leaves the
+    words that it was given in the file `words` beside it."""
+    program = build / "ref/apps" / name / f"plumb-{name}"
+    program.parent.mkdir(parents=True)
+    (program.parent / "answer").write_text(prints)
+    program.write_text(
+        '#!/bin/sh\necho "$*" >"$(dirname "$0")/words"\n'
+        f'cat "$(dirname "$0")/answer"\necho trouble >&2\nexit {status}\n')
+    program.chmod(0o755)
+    return Places(find_places().root, build)

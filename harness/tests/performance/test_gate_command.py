@@ -21,6 +21,7 @@ from plumbline.cli import main
 from plumbline.errors import MeasurementError
 from plumbline.gate import Arm, Arms
 from plumbline.measure import Crash, Planned, Record
+from plumbline.measure._programs import in_session
 
 __all__ = ["bench", "library"]
 
@@ -246,18 +247,7 @@ sys.exit(main(["gate", "main", "--lane", "time", "--no-cases", "--filter",
 
 def _session(leader: int) -> list[int]:
     """The processes of a session that have not ended."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            text = (entry / "stat").read_text(errors="replace")
-        except OSError:
-            continue
-        state, _, _, session = text.rpartition(")")[2].split()[:4]
-        if int(session) == leader and state != "Z":
-            found.append(int(entry.name))
-    return found
+    return [pid for pid, fields in in_session(leader) if fields[0] != "Z"]
 
 
 def _until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from fakes import fake_app
 
 from plumbline.commands.bench import command
 from plumbline.errors import RunError
 from plumbline.io_models import measure_io_models
-from plumbline.places import Places, find_places
 from plumbline.report.performance._sizes import throughputs
 
 MODELS = ["blocking", "nonblocking", "multiplexing", "signal", "asynchronous"]
@@ -28,17 +28,6 @@ def _entry(load: str, n: int, model: str) -> dict[str, Any]:
     }
 
 
-def _places(tmp_path: Path, prints: str, status: int = 0) -> Places:
-    program = tmp_path / "ref/apps/io-models/plumb-io-models"
-    program.parent.mkdir(parents=True)
-    (program.parent / "answer").write_text(prints)
-    program.write_text(
-        '#!/bin/sh\necho "$*" >"$(dirname "$0")/words"\n'
-        f'cat "$(dirname "$0")/answer"\necho trouble >&2\nexit {status}\n')
-    program.chmod(0o755)
-    return Places(find_places().root, tmp_path)
-
-
 def _answer() -> str:
     return json.dumps({"context": {"num_cpus": 2}, "benchmarks": [
         _entry(load, n, model)
@@ -50,7 +39,7 @@ def _answer() -> str:
 
 def test_five_models_stand_side_by_side_in_one_picture(tmp_path: Path) -> None:
     """Each as an implementation does; a size that did not fit says why."""
-    places = _places(tmp_path, _answer())
+    places = fake_app(tmp_path, "io-models", _answer())
     document = measure_io_models(places, True, tmp_path / "out")
     assert document.path == tmp_path / "out" / "io-models.json"
     assert {s.implementation for s in document.series.values()} == set(MODELS)
@@ -77,7 +66,7 @@ def test_a_program_that_fails_says_why_and_leaves_nothing(
     tmp_path: Path, prints: str, status: int, why: str
 ) -> None:
     """Whatever it printed before."""
-    places = _places(tmp_path, prints, status)
+    places = fake_app(tmp_path, "io-models", prints, status)
     with pytest.raises(RunError, match=why):
         measure_io_models(places, False, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from fakes import fake_app
 from rich.console import Console
 
 from plumbline.commands.bench import command
 from plumbline.errors import RunError
-from plumbline.places import Places, find_places
 from plumbline.report.performance._figure import available
 from plumbline.report.performance._sizes import throughputs
 from plumbline.report.performance._ways import ways_figure
@@ -37,17 +37,6 @@ def _entry(load: str, n: int, way: str) -> dict[str, Any]:
     }
 
 
-def _places(tmp_path: Path, prints: str, status: int = 0) -> Places:
-    program = tmp_path / "ref/apps/ways-to-serve/plumb-ways-to-serve"
-    program.parent.mkdir(parents=True)
-    (program.parent / "answer").write_text(prints)
-    program.write_text(
-        '#!/bin/sh\necho "$*" >"$(dirname "$0")/words"\n'
-        f'cat "$(dirname "$0")/answer"\necho trouble >&2\nexit {status}\n')
-    program.chmod(0o755)
-    return Places(find_places().root, tmp_path)
-
-
 def _answer() -> str:
     entries = [_entry(load, n, way) for load in ("busy", "slow")
                for n in (1, 16) for way in WAYS]
@@ -59,7 +48,7 @@ def _answer() -> str:
 
 def test_all_ways_stand_in_one_table_and_one_picture(tmp_path: Path) -> None:
     """With their counters; what failed says why."""
-    places = _places(tmp_path, _answer())
+    places = fake_app(tmp_path, "ways-to-serve", _answer())
     document = measure_ways(places, True, tmp_path / "out")
     assert document.path == tmp_path / "out" / "ways-to-serve.json"
     said = (tmp_path / "ref/apps/ways-to-serve/words").read_text().split()
@@ -80,8 +69,8 @@ def test_all_ways_stand_in_one_table_and_one_picture(tmp_path: Path) -> None:
 
 
 def test_they_are_not_drawn_once_more_as_sizes(tmp_path: Path) -> None:
-    document = measure_ways(_places(tmp_path, _answer()), False,
-                            tmp_path / "out")
+    places = fake_app(tmp_path, "ways-to-serve", _answer())
+    document = measure_ways(places, False, tmp_path / "out")
     assert throughputs([document], "x") == []
     assert ways_figure([]) is None
 
@@ -92,9 +81,9 @@ def test_they_are_not_drawn_once_more_as_sizes(tmp_path: Path) -> None:
 def test_a_program_that_fails_says_why_and_leaves_nothing(
     tmp_path: Path, prints: str, status: int, why: str
 ) -> None:
+    places = fake_app(tmp_path, "ways-to-serve", prints, status)
     with pytest.raises(RunError, match=why):
-        measure_ways(_places(tmp_path, prints, status), False,
-                     tmp_path / "out")
+        measure_ways(places, False, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
