@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Drives the JavaScript adapter over pipes, and finds the runtimes for it.
+"""Drives the JavaScript adapter over pipes, finds the runtimes for it, and
+writes operations of programs.
 
 Invariant: every wait is bounded, and no process outlives its `with` block.
 """
@@ -196,3 +197,20 @@ def run_command(main: Any, seq: int) -> Message:
         "files": {},
         "dir": str(ADAPTER.parent),
     }
+
+
+# -- operations ------------------------------------------------------------
+
+
+def log(label: str, value: Any = None) -> dict[str, Any]:
+    return {"log": label if value is None else [label, value]}
+
+
+def after(ms: Any, *body: dict[str, Any]) -> dict[str, Any]:
+    return {"timeout": {"after": ms, "then": list(body)}}
+
+
+def then(
+    operation: str, *body: dict[str, Any], **members: Any
+) -> dict[str, Any]:
+    return {operation: {**members, "then": list(body)}}

@@ -4,7 +4,6 @@ here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import]
 
-from js_driver import VOCABULARY, WANTED, Adapter, Program, find_runtime
-
-find = cache(find_runtime)
-
-
-@pytest.fixture(params=WANTED, ids=str)
-def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
-    found = find(request.param)
-    if found is None:
-        pytest.skip(f"no {request.param} here")
-    with Adapter(found) as started:
-        yield started
+from js_driver import VOCABULARY, Adapter, Program
 
 
 @cache

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import]
 
-from js_driver import VOCABULARY, WANTED, Adapter, Program, find_runtime
-
-find = cache(find_runtime)
-
-
-@pytest.fixture(params=WANTED, ids=str)
-def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
-    found = find(request.param)
-    if found is None:
-        pytest.skip(f"no {request.param} here")
-    with Adapter(found) as started:
-        yield started
+from js_driver import VOCABULARY, Adapter, Program
 
 
 @cache
@@ -50,7 +38,7 @@ FILES = {
 }
 BARE = "module.exports = 'text';"
 
-Case = tuple[list[Program], Program, list[Any]]
+Case = tuple[list[Program | dict[str, Any]], Program, list[Any]]
 
 
 def req(specifier: str, label: str | None = None, **more: Any) -> Any:

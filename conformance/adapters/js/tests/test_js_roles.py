@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import]
 
-from js_driver import VOCABULARY, WANTED, Adapter, Program, find_runtime
-
-find = cache(find_runtime)
-
-
-@pytest.fixture(params=WANTED, ids=str)
-def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
-    found = find(request.param)
-    if found is None:
-        pytest.skip(f"no {request.param} here")
-    with Adapter(found) as started:
-        yield started
+from js_driver import VOCABULARY, Adapter, Program
 
 
 class Several:
