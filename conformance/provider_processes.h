@@ -184,8 +184,8 @@ struct pl_processes_table {
   int (*channel_open_advanced)(void *loop, void *channel, int fd,
                                const struct pl_channel_calls *calls, void *arg);
   /* Says what is listened to (PL_LISTEN_*), anew each time; called for the
-   * parent's channel alone. Nothing is read until somebody listens; it keeps
-   * the loop alive while somebody listens to messages or to the end. */
+   * parent's channel alone. Messages are kept until somebody listens to them;
+   * it keeps the loop alive while somebody listens to messages or to the end. */
   void (*channel_listen)(void *channel, unsigned what);
   /* Sends a value, with a handle unless `passing` is NULL. Returns as send();
    * -EINVAL: no such value or type can be sent. */

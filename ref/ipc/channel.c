@@ -152,6 +152,7 @@ static void report_end(struct pl_channel *channel) {
   if (!(channel->state & PL__CHANNEL_ENDED) || channel->reason > 0) return;
   int reason = channel->reason;
   channel->reason = 1; /* was told */
+  pl__channel_drop_kept(channel);
   if (channel->events->ended != NULL)
     channel->events->ended(channel->arg, reason);
 }
@@ -170,6 +171,7 @@ static void report_drained(struct pl_channel *channel) {
 static void on_deferred(void *arg, int status) {
   struct pl_channel *channel = arg;
   (void)status;
+  pl__channel_tell_kept(channel);
   if (channel->state & PL__CHANNEL_BACKLOG) pl__channel_read_backlog(channel);
   if (pl__channel_is_open(channel)) {
     pl__channel_write_out(channel);
@@ -238,6 +240,7 @@ void pl_channel_init(struct pl_loop *loop, struct pl_channel *channel,
   pl__lane_init(&channel->held, &loop->allocator);
   pl__lane_init(&channel->asked, &loop->allocator);
   channel->finished_end = &channel->finished;
+  channel->kept_end = &channel->kept;
 }
 
 /* A connected stream socket of this machine, from now on not blocking. */
@@ -316,8 +319,6 @@ int pl_channel_open_parent(struct pl_channel *channel,
 int pl_channel_disconnect(struct pl_channel *channel) {
   if (!(channel->state & PL__CHANNEL_CONNECTED)) return PL_ENOTCONN;
   channel->state &= (uint8_t)~PL__CHANNEL_CONNECTED;
-  /* Nobody may listen, and acknowledgements are still to be read. */
-  if (channel->listened) pl_channel_resume(channel);
   pl__channel_post(channel);
   return 0;
 }
@@ -334,7 +335,8 @@ void pl_channel_pause(struct pl_channel *channel) {
 int pl_channel_resume(struct pl_channel *channel) {
   if (!pl__channel_is_open(channel)) return PL_ENOTCONN;
   channel->state &= (uint8_t)~PL__CHANNEL_PAUSED;
-  if (channel->state & PL__CHANNEL_BACKLOG) pl__channel_post(channel);
+  if (channel->state & PL__CHANNEL_BACKLOG || channel->kept != NULL)
+    pl__channel_post(channel);
   pl__channel_watch(channel);
   return 0;
 }
@@ -346,8 +348,6 @@ static void keep_alive(struct pl_channel *channel, bool kept) {
 void pl_channel_ref(struct pl_channel *channel) {
   channel->forced = true;
   keep_alive(channel, true);
-  /* Who waits for it wants to see its end. */
-  if (channel->listened) pl_channel_resume(channel);
 }
 
 void pl_channel_unref(struct pl_channel *channel) {
@@ -356,12 +356,9 @@ void pl_channel_unref(struct pl_channel *channel) {
 }
 
 void pl_channel_listen(struct pl_channel *channel, unsigned listening) {
-  bool first = !channel->listened;
   channel->listened = true;
-  if (listening != 0)
-    pl_channel_resume(channel);
-  else if (first)
-    pl_channel_pause(channel);
+  channel->listening = (uint8_t)listening;
+  if (channel->kept != NULL) pl__channel_post(channel);
   if (!channel->forced)
     keep_alive(channel,
                listening & (PL_LISTENS_MESSAGE | PL_LISTENS_DISCONNECT));
@@ -389,6 +386,7 @@ int pl_channel_close(struct pl_channel *channel, pl_event_fn *closed) {
   channel->state |= PL__CHANNEL_CLOSING | PL__CHANNEL_ENDED;
   channel->closed = closed;
   release_all(channel, PL_ECANCELED);
+  pl__channel_drop_kept(channel);
   pl__deferred_cancel(&channel->flush);
   /* Closing runs the last closed one first: the timer is gone before. */
   pl_handle_close(&channel->io, on_closed);

@@ -132,17 +132,35 @@ static bool is_internal(const struct pl_value *value) {
          memcmp(cmd->bytes, "NODE_", 5) == 0;
 }
 
-static void deliver(struct pl_channel *channel, struct pl_message *message) {
+void pl__channel_tell(struct pl_channel *channel,
+                      void (*fn)(void *, struct pl_message *),
+                      struct pl_message *message) {
   int *fds = message->fds;
-  void (*fn)(void *, struct pl_message *) = is_internal(message->value)
-                                                ? channel->events->internal
-                                                : channel->events->message;
   if (fn != NULL) {
     channel->loop->calls++;
     fn(channel->arg, message);
     pl__drain_if_needed(channel->loop);
   }
   pl__close_fds(fds, message->fd_count);
+}
+
+/* A message that came as this frame. */
+static void deliver(struct pl_channel *channel, struct pl_message *message,
+                    const char *frame, size_t length) {
+  if (is_internal(message->value))
+    pl__channel_tell(channel, channel->events->internal, message);
+  else if (pl__channel_keeps(channel))
+    pl__channel_keep(channel, message, frame, length);
+  else
+    pl__channel_tell(channel, channel->events->message, message);
+}
+
+struct pl_value *pl__handle_message(const struct pl_value *carrier,
+                                    struct pl_value *nothing) {
+  const struct pl_value *inner = pl_value_get(carrier, "msg");
+  *nothing = (struct pl_value){.type = PL_VALUE_UNDEFINED};
+  /* The tree is ours, and callbacks may change it. */
+  return inner != NULL ? (struct pl_value *)(uintptr_t)inner : nothing;
 }
 
 /* Takes the pending descriptors that a handle of so many says it has; closes
@@ -158,7 +176,8 @@ static void take_fds(struct pl_channel *channel, int *fds, unsigned count) {
 }
 
 static void take_handle(struct pl_channel *channel,
-                        const struct pl_value *value) {
+                        const struct pl_value *value, const char *frame,
+                        size_t length) {
   enum pl_handle_type type = pl__handle_type(pl_value_get(value, "type"));
   double said = pl_value_to_number(pl_value_get(value, "count"), 1);
   if (channel->pending.lost) {
@@ -179,16 +198,13 @@ static void take_handle(struct pl_channel *channel,
     refuse(channel, PL_ENOTSOCK, "a handle of another kind than it says");
     return;
   }
-  struct pl_value nothing = {.type = PL_VALUE_UNDEFINED};
-  const struct pl_value *inner = pl_value_get(value, "msg");
+  struct pl_value nothing;
   int fds[PL_CHANNEL_MOST_FDS];
-  struct pl_message message = {
-      .value = &nothing, .type = type, .fds = fds, .fd_count = count};
-  /* The tree is ours, and callbacks may change it. */
-  if (inner != NULL) message.value = (struct pl_value *)(uintptr_t)inner;
+  struct pl_message message = {.type = type, .fds = fds, .fd_count = count};
+  message.value = pl__handle_message(value, &nothing);
   take_fds(channel, fds, count);
   pl__channel_answer(channel, true);
-  deliver(channel, &message);
+  deliver(channel, &message, frame, length);
 }
 
 /* An internal message of Bun's: it may lack its `cmd`, and carry a handle. */
@@ -221,14 +237,14 @@ static void take_bun(struct pl_channel *channel, struct pl_value *value,
     take_fds(channel, fds, 1);
     pl__channel_answer(channel, true);
   }
-  deliver(channel, &message);
+  pl__channel_tell(channel, channel->events->internal, &message);
 }
 
 static void dispatch(struct pl_channel *channel, struct pl_value *value,
                      const char *text, size_t length) {
   const struct pl_value *cmd = pl_value_get(value, "cmd");
   if (pl_value_is(cmd, "NODE_HANDLE")) {
-    take_handle(channel, value);
+    take_handle(channel, value, text, length);
   } else if (pl_value_is(cmd, "NODE_HANDLE_ACK")) {
     pl__channel_answered(channel, true);
   } else if (pl_value_is(cmd, "NODE_HANDLE_NACK")) {
@@ -236,36 +252,39 @@ static void dispatch(struct pl_channel *channel, struct pl_value *value,
   } else {
     struct pl_message message = {
         .value = value, .text = text, .length = length};
-    deliver(channel, &message);
+    deliver(channel, &message, text, length);
   }
 }
 
 /* ---------------------------------------------------------------------- */
 /* Framing                                                                */
 
+int pl__channel_parse(struct pl_channel *channel, const char *data,
+                      size_t length, struct pl_value **out,
+                      struct pl__json_fault *fault) {
+  if (channel->mode == PL_CHANNEL_ADVANCED)
+    return pl__clone_get(&channel->values, data, length, out, fault);
+  if (length == 0) return PL_EBADMSG;
+  return pl__json_get(&channel->values, data, length, out, fault);
+}
+
 /* One message without its frame. */
 static void take_message(struct pl_channel *channel, const char *data,
                          size_t length) {
   struct pl_value *value;
   struct pl__json_fault fault = {"an empty line", 0};
-  int error;
   bool bun = channel->mode == PL_CHANNEL_JSON && length > 0 && data[0] == 2;
   if (bun) {
     data++;
     length--;
   }
   pl_values_reset(&channel->values);
-  if (channel->mode == PL_CHANNEL_ADVANCED) {
-    error = pl__clone_get(&channel->values, data, length, &value, &fault);
-  } else if (length == sizeof PL__ACK_LINE - 1 &&
-             memcmp(data, PL__ACK_LINE, length) == 0) {
+  if (channel->mode == PL_CHANNEL_JSON && length == sizeof PL__ACK_LINE - 1 &&
+      memcmp(data, PL__ACK_LINE, length) == 0) {
     pl__channel_answered(channel, true); /* it comes often */
     return;
-  } else if (length == 0) {
-    error = PL_EBADMSG;
-  } else {
-    error = pl__json_get(&channel->values, data, length, &value, &fault);
   }
+  int error = pl__channel_parse(channel, data, length, &value, &fault);
   if (error == 0 && bun &&
       !pl_value_is(pl_value_get(value, "cmd"), "NODE_HANDLE_ACK"))
     take_bun(channel, value, data, length);

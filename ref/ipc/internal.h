@@ -129,8 +129,32 @@ void pl__channel_read_rest(struct pl_channel *channel);
 void pl__channel_drop(struct pl__arrival *arrival);
 /* Messages that came while it was paused. */
 void pl__channel_read_backlog(struct pl_channel *channel);
+/* The value of a message without its frame. 0, PL_EBADMSG, PL_ENOMEM. */
+int pl__channel_parse(struct pl_channel *channel, const char *data,
+                      size_t length, struct pl_value **out,
+                      struct pl__json_fault *fault);
+/* What is said along with a handle; `nothing` when nothing is. */
+struct pl_value *pl__handle_message(const struct pl_value *carrier,
+                                    struct pl_value *nothing);
+/* Calls somebody, who may be NULL, and closes what was not taken. */
+void pl__channel_tell(struct pl_channel *channel,
+                      void (*fn)(void *, struct pl_message *),
+                      struct pl_message *message);
 /* Refuses the handles whose descriptors were lost, once there are others. */
 void pl__channel_refuse_lost(struct pl_channel *channel);
+
+/* -- kept.c ------------------------------------------------------------------
+ */
+
+/* Whether nobody listens to messages, or those before are still to be told. */
+bool pl__channel_keeps(const struct pl_channel *channel);
+/* Keeps a message, which came as this frame, with its descriptors. */
+void pl__channel_keep(struct pl_channel *channel,
+                      const struct pl_message *message, const char *frame,
+                      size_t length);
+/* Tells what was kept, as long as somebody listens. */
+void pl__channel_tell_kept(struct pl_channel *channel);
+void pl__channel_drop_kept(struct pl_channel *channel);
 
 /* -- passing.c ---------------------------------------------------------------
  */

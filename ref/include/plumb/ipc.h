@@ -195,9 +195,11 @@ struct pl_channel {
   struct pl__arrival later;   /* came behind it, before that message's end */
   bool bad_fd;                /* one of ours was none: to be told */
   bool bun;                   /* the other side speaks Bun's dialect */
-  bool listened; /* somebody says who listens */
-  bool forced;   /* ref or unref has said whether it keeps the loop alive */
-  uint8_t patience;           /* reads that will not try for more */
+  bool listened;              /* somebody says who listens */
+  uint8_t listening;          /* enum pl_channel_listening */
+  struct pl__kept *kept, **kept_end; /* came before anybody listened */
+  bool forced;      /* ref or unref has said whether it keeps the loop alive */
+  uint8_t patience; /* reads that will not try for more */
   struct pl_values values;
   pl_event_fn *closed;
   void *closed_arg;
@@ -300,9 +302,11 @@ enum pl_channel_listening {
 
 /*
  * Says what is listened to, anew each time, so that it does as the channel of a
- * Node's process to its parent: until somebody listens nothing is read, and what
- * comes waits; it keeps the loop alive while somebody listens to messages or to
- * the end. `listening`: of enum pl_channel_listening; 0 stops no reading.
+ * Node's process to its parent: messages that come while nobody listens to them
+ * are kept, with their handles, which are acknowledged; they are told, later,
+ * when somebody does, and dropped with the channel. It keeps the loop alive
+ * while somebody listens to messages or to the end.
+ * listening: of enum pl_channel_listening, or 0.
  * Rule: IPC-MESSAGE-1, IPC-REF-1 to -3.
  */
 void pl_channel_listen(struct pl_channel *channel, unsigned listening);
