@@ -4,9 +4,9 @@
  * Node carries can be held against the rules.
  *
  * `node libuv-in-node.node` loads this file as an addon. It is linked with
- * ../libuv/provider.c and the host, and with no libuv: the uv_* symbols are
- * the ones that the node executable exports. Node-API is used for nothing but
- * being loaded; its C ABI is stable, so no header of Node's is needed.
+ * the provider of ../libuv and the host, and with no libuv: the uv_* symbols
+ * are the ones that the node executable exports. Node-API is used for nothing
+ * but being loaded; its C ABI is stable, so no header of Node's is needed.
  *
  * Invariant: JavaScript never runs again once the host has begun, and the
  * loops of the programs are the only loops that turn: Node's own is made, and
