@@ -185,7 +185,8 @@ struct pl_processes_table {
                                const struct pl_channel_calls *calls, void *arg);
   /* Says what is listened to (PL_LISTEN_*), anew each time; called for the
    * parent's channel alone. Messages are kept until somebody listens to them;
-   * it keeps the loop alive while somebody listens to messages or to the end. */
+   * it keeps the loop alive while somebody listens to messages or to the end.
+   */
   void (*channel_listen)(void *channel, unsigned what);
   /* Sends a value, with a handle unless `passing` is NULL. Returns as send();
    * -EINVAL: no such value or type can be sent. */

@@ -365,6 +365,16 @@ int pl_member_disconnect(struct pl_member *member) {
   return 0;
 }
 
+int pl_member_abandon(struct pl_member *member) {
+  if (!pl_channel_is_connected(&member->channel)) return PL_ENOTCONN;
+  /* What is not read yet goes back, by the end of the channel. */
+  pl_channel_pause(&member->channel);
+  pl_channel_disconnect(&member->channel);
+  while (!pl__list_empty(&member->servers))
+    pl_server_close(PL__OWNER(member->servers.next, struct pl_server, link));
+  return 0;
+}
+
 int pl_member_is_worker(void) {
   return getenv("NODE_UNIQUE_ID") != NULL;
 }

@@ -95,7 +95,8 @@ static void on_http_closed(void *arg);
 static void break_down(struct worker *worker) {
   if (worker->status) return;
   worker->status = WORKER_BROKEN;
-  pl_server_close(&worker->listener); /* connections go to the others */
+  /* Connections go to the others, or wait for the one that is started next. */
+  pl_member_abandon(&worker->member);
   http_server_close(&worker->http, on_http_closed);
 }
 

@@ -75,8 +75,8 @@ struct pl_cluster_events {
                   struct pl_message *message);
   void (*disconnected)(void *arg, struct pl_worker *worker);
   /* After this call and `disconnected`, in whichever order they come, the
-   * worker is gone. What it has sent, and the end of its channel unless somebody
-   * else holds that, are told before. */
+   * worker is gone. What it has sent, and the end of its channel unless
+   * somebody else holds that, are told before. */
   void (*exited)(void *arg, struct pl_worker *worker, int code, int signal);
   void (*problem)(void *arg, struct pl_worker *worker, int error,
                   const char *what);
@@ -138,7 +138,7 @@ struct pl_worker {
   struct pl_timer timer; /* before it is started again */
   bool exited, ended;
   bool exit_waits; /* until the end of its channel was told */
-  bool silent; /* was never given to anybody */
+  bool silent;     /* was never given to anybody */
   int code, signal;
   unsigned open; /* handles that are not closed */
 };
@@ -304,6 +304,16 @@ int pl_server_close(struct pl_server *server);
 
 /* Closes all servers, tells the primary that it means it, and disconnects. */
 int pl_member_disconnect(struct pl_member *member);
+
+/*
+ * Goes on no longer, and does not want it so: closes all servers and the
+ * channel, without a word to the primary, for which it is as if it had died
+ * already. What was on its way goes to others or, under supervision, waits for
+ * whoever is started in its place once this process has ended; what was taken
+ * can be served to its end before. `ended` is called later. Errors:
+ * PL_ENOTCONN.
+ */
+int pl_member_abandon(struct pl_member *member);
 
 /* Ends it at once. Errors: PL_EINVAL when already closing. */
 int pl_member_close(struct pl_member *member, pl_event_fn *closed);

@@ -132,6 +132,30 @@ static void the_workers_end_with_their_primary(void **state) {
   close(alive[0]);
 }
 
+/* The only worker is stopped, has clients that wait, and gives up: none of them
+ * is lost, and it serves what it has taken. */
+static void who_gives_up_leaves_what_waits_to_the_next(void **state) {
+  (void)state;
+  struct pl_cluster_config config = {
+      .supervision = {.restart = true, .first_ms = 1}};
+  struct yard *yard = yard_begin("serve", NULL, config, 1);
+  int clients[12];
+  yard_until(yard, yard->listening == 1);
+  struct pl_worker *first = pl_cluster_worker(&yard->cluster, 1);
+  pl_worker_kill(first, SIGSTOP);
+  for (int i = 0; i < 12; i++)
+    clients[i] = yard_connect(yard->ports[0]);
+  yard_until(yard, first->handoff_count == 1 &&
+                       pl_cluster_waiting(&yard->cluster) == 11);
+  yard_tell(yard, 1, "abandon"); /* behind the first of them */
+  pl_worker_kill(first, SIGCONT);
+  for (int i = 0; i < 12; i++)
+    assert_int_equal(yard_answer(yard, clients[i]), i == 0 ? 1 : 2);
+  expect_log(yard, "exit1:7/0");
+  assert_int_equal(pl_cluster_waiting(&yard->cluster), 0);
+  yard_end(yard);
+}
+
 static void supervision_starts_them_again_and_gives_up(void **state) {
   (void)state;
   struct pl_cluster_config config = {
@@ -233,6 +257,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_crash_loses_one_connection_alone),
       cmocka_unit_test(what_a_dead_worker_has_not_taken_goes_to_another),
       cmocka_unit_test(the_workers_end_with_their_primary),
+      cmocka_unit_test(who_gives_up_leaves_what_waits_to_the_next),
       cmocka_unit_test(supervision_starts_them_again_and_gives_up),
       cmocka_unit_test(supervision_lets_go_whom_it_asked_to_go),
       cmocka_unit_test(a_late_question_opens_nothing),

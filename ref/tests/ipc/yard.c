@@ -21,6 +21,7 @@ static struct pl_member member;
 static struct pl_server servers[2];
 static const char *role;
 static struct pl_loop *worker_loop;
+static int worker_status;
 
 static void say_to_primary(const char *text) {
   struct pl_values values;
@@ -46,7 +47,7 @@ static void on_connection(void *arg, int fd) {
 
 static void on_server_closed(void *arg) {
   (void)arg;
-  say_to_primary("closed");
+  if (pl_channel_is_connected(&member.channel)) say_to_primary("closed");
 }
 
 static const struct pl_server_events server_events = {
@@ -59,6 +60,11 @@ static void on_member_message(void *arg, struct pl_message *message) {
   if (pl_value_is(message->value, "leave")) pl_member_disconnect(&member);
   if (pl_value_is(message->value, "close")) pl_server_close(&servers[0]);
   if (pl_value_is(message->value, "exit")) _exit(5);
+  if (pl_value_is(message->value, "abandon")) {
+    if (pl_member_abandon(&member) != 0) _exit(9);
+    if (pl_member_abandon(&member) != PL_ENOTCONN) _exit(9);
+    worker_status = 7;
+  }
 }
 
 static void on_member_ended(void *arg, int reason) {
@@ -98,7 +104,7 @@ int yard_worker(int argc, char **argv) {
   int alive = pl_loop_run(worker_loop, PL_LOOP_DEFAULT);
   if (alive != 0 || pl_loop_close(worker_loop) != 0) return 9;
   free(worker_loop);
-  return 0;
+  return worker_status;
 }
 
 /* ---------------------------------------------------------------------- */

@@ -40,7 +40,7 @@ void yard_end(struct yard *yard);
   while (!(condition))                                                         \
   assert_true(pl_loop_run((yard)->world->loop, PL_LOOP_ONCE) >= 0)
 
-/* Sends a worker a text: "leave", "close" or "exit". */
+/* Sends a worker a text: "leave", "close", "abandon" or "exit". */
 void yard_tell(struct yard *yard, unsigned id, const char *text);
 
 /* A client of a port; -1: nobody listens there. */

@@ -323,12 +323,15 @@ def test_an_interceptor_that_misbehaves_takes_its_request_alone(
     assert "died (signal 6)" in err
 
 
+@pytest.mark.parametrize("policy", [[], ["--shared"]], ids=["rr", "shared"])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_process_that_cannot_go_on_lets_go_of_all_and_ends(
-    tmp_path: Path,
+    tmp_path: Path, workers: int, policy: list[str],
 ) -> None:
-    """What it has is answered, what comes is others', and it is replaced."""
+    """What it has is answered; what comes is others', or waits for the next."""
     folder = interceptors(tmp_path, "misbehaves.so")
-    server = start(tmp_path, "--interceptors", folder)
+    server = start(tmp_path, "--workers", str(workers), "--interceptors",
+                   folder, *policy)
     before = set(server.workers())
     slow = [server.connect() for _ in range(4)]
     for client in slow:
@@ -342,7 +345,7 @@ def test_a_process_that_cannot_go_on_lets_go_of_all_and_ends(
         assert b"GET /slow HTTP" in everything(client)
         client.close()
     wait_for(lambda: len(set(server.workers()) - before) == 1
-             and len(server.workers()) == 2)
+             and len(server.workers()) == workers)
     err = server.end()
     assert "misbehaves.so: State not recoverable" in err
     assert "died (status 70); it is started again" in err
