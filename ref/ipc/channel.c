@@ -273,6 +273,7 @@ int pl_channel_open(struct pl_channel *channel, int fd,
   channel->fd = fd;
   channel->mode = (uint8_t)config->mode;
   channel->window = config->window != 0 ? config->window : 1;
+  channel->pace = PL__CHANNEL_READS;
   channel->most_length =
       config->most_length != 0 ? config->most_length : (size_t)512 << 20;
   channel->bun = config->bun;

@@ -47,7 +47,8 @@ enum {
   PL__CHANNEL_FLUSH = 64 * 1024,
   PL__CHANNEL_FULL = 128 * 1024,
   PL__CHANNEL_BUFFER = 64 * 1024,
-  PL__CHANNEL_TRIES = 3, /* of a handle that was refused, after the first */
+  PL__CHANNEL_READS = 128, /* in a row, until others have their turn */
+  PL__CHANNEL_TRIES = 3,   /* of a handle that was refused, after the first */
   PL__CHANNEL_RETRY_MS = 10,
   PL__CHANNEL_RETRIES = 100
 };
@@ -155,6 +156,21 @@ void pl__channel_keep(struct pl_channel *channel,
 /* Tells what was kept, as long as somebody listens. */
 void pl__channel_tell_kept(struct pl_channel *channel);
 void pl__channel_drop_kept(struct pl_channel *channel);
+
+/* -- handle_line.c -----------------------------------------------------------
+ */
+
+/* What a message about a handle says. */
+struct pl__handle_line {
+  enum pl_handle_type type;
+  double count;             /* of its descriptors */
+  struct pl_value *message; /* what is said along with it */
+};
+
+/* Whether a text has the form in which handles come. If not, it may be
+ * anything, and `values` hold what is of no use. */
+bool pl__handle_line_get(struct pl_values *values, const char *text,
+                         size_t length, struct pl__handle_line *out);
 
 /* -- passing.c ---------------------------------------------------------------
  */

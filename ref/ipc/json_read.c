@@ -22,6 +22,7 @@ struct json_reader {
   struct pl_values *values;
   const char *at, *end;
   const char *fault;
+  bool first; /* something else may stand behind the value */
 };
 
 static int json_fail(struct json_reader *reader, const char *what) {
@@ -417,7 +418,7 @@ static int read_behind(struct json_reader *reader, struct pl_value **in,
   for (;; opened = false) {
     skip_blank(reader);
     if (*in == NULL)
-      return reader->at == reader->end
+      return reader->first || reader->at == reader->end
                  ? 0
                  : json_fail(reader, "something behind the value");
     bool object = (*in)->type == PL_VALUE_OBJECT;
@@ -438,24 +439,37 @@ static int read_behind(struct json_reader *reader, struct pl_value **in,
   }
 }
 
-int pl__json_get(struct pl_values *values, const char *text, size_t length,
-                 struct pl_value **out, struct pl__json_fault *fault) {
-  struct json_reader reader = {values, text, text + length, NULL};
+/* A value and the blanks around it. */
+static int read_root(struct json_reader *reader, struct pl_value **out) {
   struct pl_value *root = NULL, *in = NULL, *value;
   int error;
-  skip_blank(&reader);
+  skip_blank(reader);
   do {
-    error = read_value(&reader, in, &value);
-    if (error != 0) break;
+    error = read_value(reader, in, &value);
+    if (error != 0) return error;
     if (root == NULL) root = value;
     bool opens =
         value->type == PL_VALUE_OBJECT || value->type == PL_VALUE_ARRAY;
     if (opens) in = value;
-    error = read_behind(&reader, &in, opens);
+    error = read_behind(reader, &in, opens);
   } while (error == 0 && in != NULL);
-  if (error == 0)
-    *out = root;
-  else if (error == PL_EBADMSG)
+  if (error == 0) *out = root;
+  return error;
+}
+
+int pl__json_get(struct pl_values *values, const char *text, size_t length,
+                 struct pl_value **out, struct pl__json_fault *fault) {
+  struct json_reader reader = {values, text, text + length, NULL, false};
+  int error = read_root(&reader, out);
+  if (error == PL_EBADMSG)
     *fault = (struct pl__json_fault){reader.fault, (size_t)(reader.at - text)};
+  return error;
+}
+
+int pl__json_get_first(struct pl_values *values, const char *text,
+                       size_t length, struct pl_value **out, size_t *taken) {
+  struct json_reader reader = {values, text, text + length, NULL, true};
+  int error = read_root(&reader, out);
+  if (error == 0) *taken = (size_t)(reader.at - text);
   return error;
 }

@@ -40,6 +40,11 @@ struct pl__json_fault {
 int pl__json_get(struct pl_values *values, const char *text, size_t length,
                  struct pl_value **out, struct pl__json_fault *fault);
 
+/* The same for the value that a text begins with, and the blanks around it:
+ * *taken bytes. Why it fails is not told. */
+int pl__json_get_first(struct pl_values *values, const char *text,
+                       size_t length, struct pl_value **out, size_t *taken);
+
 /* How long the UTF-8 sequence at `text` is; 0: it is none, and *bad bytes of it
  * become one U+FFFD, as decoders of the WHATWG do it. */
 size_t pl__utf8_sequence(const char *text, const char *end, size_t *bad);

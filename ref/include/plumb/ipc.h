@@ -200,6 +200,9 @@ struct pl_channel {
   struct pl__kept *kept, **kept_end; /* came before anybody listened */
   bool forced;      /* ref or unref has said whether it keeps the loop alive */
   uint8_t patience; /* reads that will not try for more */
+  unsigned row;     /* handles since nothing more was there */
+  unsigned owed;    /* of those, not answered yet */
+  unsigned pace;    /* answers that go out together */
   struct pl_values values;
   pl_event_fn *closed;
   void *closed_arg;

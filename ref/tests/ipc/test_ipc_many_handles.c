@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_ipc_many_handles.c: many descriptors through a channel: both ways at
- * once, in flight, with one message, at random, and without memory.
+ * once, in flight, with one message, at random, in a row, and without memory.
  */
 #include "ends.h"
 
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void count_and_close(struct end *end, struct pl_message *message) {
@@ -188,6 +190,43 @@ static void many_descriptors_go_with_one_message(void **state) {
   }
 }
 
+enum { ROW = 64 };
+
+/* How many answers the sender could read when the last of a row was told. */
+static void look_at_answers(struct end *end, struct pl_message *message) {
+  int bytes = 0;
+  (void)message;
+  assert_int_equal(ioctl(end->ends->peer, FIONREAD, &bytes), 0);
+  end->fd_count = bytes / (int)sizeof PL__ACK_LINE; /* a newline for its NUL */
+}
+
+/* Of a sender that waits for answers the second half is read while it wakes up.
+ */
+static void a_row_is_answered_by_halves(void **state) {
+  (void)state;
+  static const char line[] =
+      "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":1}\n";
+  struct ends *ends = ends_raw(NULL);
+  int server = open_server(), seen[3];
+  char answers[ROW * sizeof PL__ACK_LINE];
+  ends->a.on_message = look_at_answers;
+  for (int row = 0; row < 3; row++) {
+    for (int i = 0; i < ROW; i++)
+      peer_send_fds(ends, line, &server, 1);
+    ends_turn(ends);
+    assert_int_equal(recv(ends->peer, answers, sizeof answers, MSG_WAITALL),
+                     sizeof answers);
+    seen[row] = ends->a.fd_count;
+    ends->a.log[0] = '\0';
+  }
+  assert_int_equal(seen[0], 0);
+  assert_int_equal(seen[1], ROW / 2);
+  assert_int_equal(seen[2], ROW / 2);
+  ends->a.fd_count = 0;
+  close(server);
+  ends_teardown(ends);
+}
+
 /* More descriptors than the sender has memory for, at each allocation. */
 static void shortages_of_memory_close_what_they_must(void **state) {
   (void)state;
@@ -213,6 +252,7 @@ int main(void) {
       cmocka_unit_test(ten_thousand_handles_are_in_flight),
       cmocka_unit_test(a_soak_loses_nothing),
       cmocka_unit_test(many_descriptors_go_with_one_message),
+      cmocka_unit_test(a_row_is_answered_by_halves),
       cmocka_unit_test(shortages_of_memory_close_what_they_must),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,8 @@
  *    or for want of memory;
  *  - with less memory it fails and gives everything back;
  *  - a value that was read is written, and what is read of that is written the
- *    same.
+ *    same;
+ *  - a usual line of a handle says what JSON says.
  */
 #include "../../modules/fuzz/fuzz.h"
 
@@ -81,6 +82,35 @@ static void read_again(bool clone, struct pl_value *value) {
   pl__bytes_free(&two);
 }
 
+static bool is_same(struct pl_value *left, struct pl_value *right) {
+  const struct pl_allocator memory =
+      pl__allocator_or_default(&(struct pl_allocator){0});
+  struct pl__bytes one = {.allocator = &memory}, two = one;
+  bool same = left != NULL && right != NULL && pl__json_put(&one, left) == 0 &&
+              pl__json_put(&two, right) == 0 && one.length == two.length &&
+              memcmp(one.data, two.data, one.length) == 0;
+  pl__bytes_free(&one);
+  pl__bytes_free(&two);
+  return same;
+}
+
+/* tree: what JSON reads, NULL when it reads nothing. */
+static void read_line(struct pl_value *tree, const char *data, size_t length) {
+  struct pl_values values;
+  struct pl__handle_line line;
+  pl_values_init(&values, NULL);
+  if (pl__handle_line_get(&values, data, length, &line)) {
+    const struct pl_value *said = pl_value_get(tree, "msg");
+    fuzz_check(pl_value_is(pl_value_get(tree, "cmd"), "NODE_HANDLE") &&
+                   pl__handle_type(pl_value_get(tree, "type")) == line.type &&
+                   pl_value_to_number(pl_value_get(tree, "count"), 1) ==
+                       line.count &&
+                   is_same((struct pl_value *)(uintptr_t)said, line.message),
+               "a usual line of a handle says what JSON says");
+  }
+  pl_values_free(&values);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct pl_values values;
   struct pl_value *value;
@@ -90,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   pl_values_init(&values, NULL);
   int error = read_value(clone, &values, bytes, size - 1, &value);
   if (error == 0) read_again(clone, value);
+  if (!clone) read_line(error == 0 ? value : NULL, bytes, size - 1);
   pl_values_free(&values);
   for (size_t blocks = 0; blocks < 3; blocks++)
     read_with(clone, blocks, bytes, size - 1);
