@@ -15,15 +15,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static struct pl_poller *new_poller(void **state) {
-  struct pl_poller *poller = NULL;
-  int (*create)(const struct pl_allocator *, struct pl_poller **) = *state;
-  int error = create(NULL, &poller);
-  if (error == PL_ENOTSUP) skip();
-  assert_int_equal(error, 0);
-  return poller;
-}
-
 struct pair {
   int near, far;
 };
@@ -52,7 +43,7 @@ static void read_all(struct act *self) {
 }
 
 static void readiness_is_level_triggered(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   struct act *poll = act_poll(world, "poll", NULL);
   assert_int_equal(pl_poll_start(&poll->as.poll, pair.near, PL_READABLE), 0);
@@ -70,7 +61,7 @@ static void readiness_is_level_triggered(void **state) {
 }
 
 static void starting_again_replaces_the_mask(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   struct act *poll = act_poll(world, "poll", NULL);
   put(pair.far);
@@ -87,7 +78,7 @@ static void starting_again_replaces_the_mask(void **state) {
 }
 
 static void a_stopped_handle_hears_nothing_until_started(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   struct act *poll = act_poll(world, "poll", NULL);
   put(pair.far);
@@ -126,7 +117,7 @@ static void a_ready_handle_stopped_by_another_is_skipped(void **state) {
   void (*const bodies[])(struct act *) = {stop_other, close_other,
                                           restart_other};
   for (int i = 0; i < 3; i++) {
-    struct world *world = world_begin_real(new_poller(state));
+    struct world *world = world_begin_real(world_poller(state));
     struct pair pairs[2] = {new_pair(), new_pair()};
     struct act *acts[2] = {act_poll(world, "a", bodies[i]),
                            act_poll(world, "b", bodies[i])};
@@ -143,7 +134,7 @@ static void a_ready_handle_stopped_by_another_is_skipped(void **state) {
 }
 
 static void a_hang_up_is_reported_as_what_is_wanted(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   struct act *poll = act_poll(world, "poll", NULL);
   pl_poll_start(&poll->as.poll, pair.near, PL_READABLE);
@@ -156,7 +147,7 @@ static void a_hang_up_is_reported_as_what_is_wanted(void **state) {
 }
 
 static void bad_starts_are_refused(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   struct act *a = act_poll(world, "a", NULL);
   struct act *b = act_poll(world, "b", NULL);
@@ -181,7 +172,7 @@ static void bad_starts_are_refused(void **state) {
 }
 
 static void a_descriptor_number_may_be_used_again_after_close(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   for (int i = 0; i < 3; i++) {
     struct act *poll = act_poll(world, "poll", NULL);
@@ -200,7 +191,7 @@ static void a_descriptor_number_may_be_used_again_after_close(void **state) {
 }
 
 static void a_descriptor_replaced_under_a_handle_is_found_again(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair(), other = new_pair();
   struct act *poll = act_poll(world, "poll", NULL);
   pl_poll_start(&poll->as.poll, pair.near, PL_READABLE);
@@ -219,7 +210,7 @@ static void a_descriptor_replaced_under_a_handle_is_found_again(void **state) {
  * open, and remembers when the number comes back. */
 static void
 a_descriptor_that_comes_back_from_a_duplicate_is_watched(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   struct act *first = act_poll(world, "first", NULL);
   pl_poll_start(&first->as.poll, pair.near, PL_READABLE);
@@ -256,7 +247,7 @@ static void hear_once(void *arg, int status) {
 
 static void
 more_ready_descriptors_than_one_wait_returns_are_all_heard(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct ear *ears = calloc(MANY, sizeof *ears);
   assert_non_null(ears);
   for (int i = 0; i < MANY; i++) {
@@ -284,7 +275,7 @@ static void hear_again(void *arg, int status) {
 }
 
 static void descriptors_that_are_always_ready_starve_no_other(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct ear *ears = calloc(MANY, sizeof *ears);
   assert_non_null(ears);
   for (int i = 0; i < MANY; i++) {
@@ -308,7 +299,7 @@ static void descriptors_that_are_always_ready_starve_no_other(void **state) {
  */
 
 static void three_raises_are_three_callbacks_at_the_end_of_poll(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct pair pair = new_pair();
   struct act *poll = act_poll(world, "poll", read_all);
   pl_poll_start(&poll->as.poll, pair.near, PL_READABLE);
@@ -326,7 +317,7 @@ static void three_raises_are_three_callbacks_at_the_end_of_poll(void **state) {
 }
 
 static void signals_arrive_in_order_and_reach_all_their_handles(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct act *a = act_signal(world, "a1", NULL);
   struct act *b = act_signal(world, "b1", NULL);
   struct act *c = act_signal(world, "c2", NULL);
@@ -348,7 +339,7 @@ static void signals_arrive_in_order_and_reach_all_their_handles(void **state) {
 static void the_disposition_comes_back_when_nobody_listens(void **state) {
   struct sigaction before;
   signal(SIGUSR1, SIG_IGN);
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct act *a = act_signal(world, "a", NULL);
   assert_int_equal(pl_signal_start(&a->as.signal, SIGUSR1), 0);
   sigaction(SIGUSR1, NULL, &before);
@@ -374,7 +365,7 @@ static void stop_self(struct act *self) {
 
 /* The others of its signal wait in the pass in which the first one stops. */
 static void a_handle_that_stops_itself_takes_nothing_from_others(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct act *a = act_signal(world, "a", stop_self);
   struct act *b = act_signal(world, "b", NULL);
   pl_signal_start(&a->as.signal, SIGUSR1);
@@ -391,7 +382,7 @@ static void two_loops_hear_one_signal(void **state) {
   struct world *worlds[2];
   struct act *acts[2];
   for (int i = 0; i < 2; i++) {
-    worlds[i] = world_begin_real(new_poller(state));
+    worlds[i] = world_begin_real(world_poller(state));
     acts[i] = act_signal(worlds[i], "s", NULL);
     assert_int_equal(pl_signal_start(&acts[i]->as.signal, SIGUSR1), 0);
   }
@@ -417,7 +408,7 @@ static void on_alarm(int signum) {
 static void an_interrupted_wait_goes_on_waiting(void **state) {
   struct sigaction action = {.sa_handler = on_alarm};
   sigaction(SIGALRM, &action, NULL);
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct act *prepare =
       soon_watcher(world, PL_OBJECT_PREPARE, "prepare", raise_alarm);
   pl_object_unref(prepare);
@@ -434,7 +425,7 @@ static void an_interrupted_wait_goes_on_waiting(void **state) {
 static void a_wait_interrupted_often_ends_at_its_timer(void **state) {
   struct sigaction action = {.sa_handler = on_alarm};
   sigaction(SIGALRM, &action, NULL);
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct act *prepare = soon_watcher(world, PL_OBJECT_PREPARE, "prepare", NULL);
   pl_object_unref(prepare);
   soon_timer(world, 90, "timer", NULL);
@@ -507,7 +498,7 @@ static int new_listener(struct sockaddr_un *name, socklen_t *length) {
 /* accept(2) fails with EMFILE: the connection waits, its listener is heard of
  * in every iteration, and so is everybody else. */
 static void a_listener_without_descriptors_starves_nobody(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct sockaddr_un name;
   socklen_t length;
   int listener = new_listener(&name, &length);
@@ -538,32 +529,29 @@ static void a_listener_without_descriptors_starves_nobody(void **state) {
   close_pair(pair);
 }
 
-#define OVER_ALL(test)                                                        \
-  cmocka_unit_test_prestate(test, (void *)pl_poller_epoll_create),             \
-      cmocka_unit_test_prestate(test, (void *)pl_poller_poll_create),          \
-      cmocka_unit_test_prestate(test, (void *)pl_poller_uring_create)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OVER_ALL(readiness_is_level_triggered),
-      OVER_ALL(starting_again_replaces_the_mask),
-      OVER_ALL(a_stopped_handle_hears_nothing_until_started),
-      OVER_ALL(a_ready_handle_stopped_by_another_is_skipped),
-      OVER_ALL(a_hang_up_is_reported_as_what_is_wanted),
-      OVER_ALL(bad_starts_are_refused),
-      OVER_ALL(a_descriptor_number_may_be_used_again_after_close),
-      OVER_ALL(more_ready_descriptors_than_one_wait_returns_are_all_heard),
-      OVER_ALL(descriptors_that_are_always_ready_starve_no_other),
-      OVER_ALL(a_descriptor_replaced_under_a_handle_is_found_again),
-      OVER_ALL(a_descriptor_that_comes_back_from_a_duplicate_is_watched),
-      OVER_ALL(three_raises_are_three_callbacks_at_the_end_of_poll),
-      OVER_ALL(signals_arrive_in_order_and_reach_all_their_handles),
-      OVER_ALL(the_disposition_comes_back_when_nobody_listens),
-      OVER_ALL(a_handle_that_stops_itself_takes_nothing_from_others),
-      OVER_ALL(two_loops_hear_one_signal),
-      OVER_ALL(an_interrupted_wait_goes_on_waiting),
-      OVER_ALL(a_wait_interrupted_often_ends_at_its_timer),
-      OVER_ALL(a_listener_without_descriptors_starves_nobody),
+      OVER_ALL_POLLERS(readiness_is_level_triggered),
+      OVER_ALL_POLLERS(starting_again_replaces_the_mask),
+      OVER_ALL_POLLERS(a_stopped_handle_hears_nothing_until_started),
+      OVER_ALL_POLLERS(a_ready_handle_stopped_by_another_is_skipped),
+      OVER_ALL_POLLERS(a_hang_up_is_reported_as_what_is_wanted),
+      OVER_ALL_POLLERS(bad_starts_are_refused),
+      OVER_ALL_POLLERS(a_descriptor_number_may_be_used_again_after_close),
+      OVER_ALL_POLLERS(
+          more_ready_descriptors_than_one_wait_returns_are_all_heard),
+      OVER_ALL_POLLERS(descriptors_that_are_always_ready_starve_no_other),
+      OVER_ALL_POLLERS(a_descriptor_replaced_under_a_handle_is_found_again),
+      OVER_ALL_POLLERS(
+          a_descriptor_that_comes_back_from_a_duplicate_is_watched),
+      OVER_ALL_POLLERS(three_raises_are_three_callbacks_at_the_end_of_poll),
+      OVER_ALL_POLLERS(signals_arrive_in_order_and_reach_all_their_handles),
+      OVER_ALL_POLLERS(the_disposition_comes_back_when_nobody_listens),
+      OVER_ALL_POLLERS(a_handle_that_stops_itself_takes_nothing_from_others),
+      OVER_ALL_POLLERS(two_loops_hear_one_signal),
+      OVER_ALL_POLLERS(an_interrupted_wait_goes_on_waiting),
+      OVER_ALL_POLLERS(a_wait_interrupted_often_ends_at_its_timer),
+      OVER_ALL_POLLERS(a_listener_without_descriptors_starves_nobody),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,20 +32,6 @@ static int remember(void *self, const char *bytes, size_t size) {
   return 0;
 }
 
-static struct pl_recorder *attach(struct world *world, size_t capacity) {
-  struct pl_allocator allocator = world_allocator(world);
-  struct pl_recorder *recorder = NULL;
-  assert_int_equal(pl_recorder_create(&allocator, capacity, &recorder), 0);
-  pl_loop_record(world->loop, recorder);
-  return recorder;
-}
-
-static void end(struct world *world, struct pl_recorder *recorder) {
-  pl_loop_record(world->loop, NULL);
-  pl_recorder_destroy(recorder);
-  world_end(world);
-}
-
 static void label(struct pl_recorder *recorder, struct act *act,
                   const char *name, const char *url, int line) {
   uint16_t number;
@@ -78,7 +64,7 @@ static void on_sleep(void *arg, int status) {
 static struct pl_recorder *record_a_sleep(struct world *world,
                                           struct sleeper *sleeper,
                                           struct pl_timeout *timeout) {
-  struct pl_recorder *recorder = attach(world, 16);
+  struct pl_recorder *recorder = world_record(world, 16);
   *sleeper = (struct sleeper){.world = world};
   pl_timeout_init(world->loop, timeout, on_sleep, sleeper);
   pl_timeout_start(timeout, 10, 0);
@@ -133,13 +119,13 @@ static void a_profile_is_phases_callbacks_and_their_tasks(void **unused) {
   struct pl_sink sink = {.write = remember, .self = &memory};
   assert_int_equal(pl_profile_write(recorder, &sink), 0);
   assert_string_equal(memory.text, sleep_profile);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void a_profile_without_records_is_one_too(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 1);
+  struct pl_recorder *recorder = world_record(world, 1);
   struct memory memory = {0};
   struct pl_sink sink = {.write = remember, .self = &memory};
   assert_int_equal(pl_profile_write(recorder, &sink), 0);
@@ -147,7 +133,7 @@ static void a_profile_without_records_is_one_too(void **unused) {
                                       "\"endTime\":1000000,"
                                       "\"samples\":[2,2],"
                                       "\"timeDeltas\":[0,0],"));
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void a_file_has_what_a_sink_gets(void **unused) {
@@ -167,23 +153,23 @@ static void a_file_has_what_a_sink_gets(void **unused) {
   assert_true(size > 0);
   assert_string_equal(text, sleep_profile);
   assert_int_equal(pl_profile_save(recorder, "no/such/folder/p"), PL_ENOENT);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void a_file_that_cannot_be_completed_is_told(void **unused) {
   (void)unused;
   if (access("/dev/full", W_OK) != 0) skip();
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 1);
+  struct pl_recorder *recorder = world_record(world, 1);
   assert_int_equal(pl_profile_save(recorder, "/dev/full"), PL_ENOSPC);
   assert_int_equal(access("/dev/full", F_OK), 0);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void a_refusing_sink_is_not_asked_again(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 1);
+  struct pl_recorder *recorder = world_record(world, 1);
   /* Long enough for several calls of the sink. */
   char name[9000];
   memset(name, 'x', sizeof name);
@@ -197,7 +183,7 @@ static void a_refusing_sink_is_not_asked_again(void **unused) {
     assert_int_equal(pl_profile_write(recorder, &sink), PL_ENOSPC);
     assert_int_equal(memory.calls, at);
   }
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void every_allocation_of_a_profile_may_fail(void **unused) {
@@ -220,7 +206,7 @@ static void every_allocation_of_a_profile_may_fail(void **unused) {
     assert_int_equal(memory.calls, 0);
   }
   assert_int_equal(failures, 3);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void again(struct act *self) {
@@ -231,7 +217,7 @@ static void again(struct act *self) {
 static void a_profile_begins_with_the_oldest_that_is_left(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 4);
+  struct pl_recorder *recorder = world_record(world, 4);
   label(recorder, soon_immediate(world, "i", again), "i", NULL, 0);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   struct memory memory = {0};
@@ -242,14 +228,14 @@ static void a_profile_begins_with_the_oldest_that_is_left(void **unused) {
                          "\"samples\":[2,6,4,6,4,6,4,6,4,2],"
                          "\"timeDeltas\":[0,0,1000,0,1000,0,1000,0,1000,0],"));
   assert_non_null(strstr(memory.text, "\"recorded\":9,\"dropped\":5,"));
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void hundreds_of_labels_are_hundreds_of_nodes(void **unused) {
   (void)unused;
   enum { COUNT = 700 };
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, COUNT);
+  struct pl_recorder *recorder = world_record(world, COUNT);
   struct pl_immediate *all = calloc(COUNT, sizeof *all);
   for (int round = 0; round < 2; round++) {
     for (int i = 0; i < COUNT; i++) {
@@ -269,13 +255,13 @@ static void hundreds_of_labels_are_hundreds_of_nodes(void **unused) {
   assert_int_equal(tree.count, PL__NODE_FREE + 1 + COUNT);
   pl__tree_free(&tree);
   free(all);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void an_unknown_label_is_none_and_addresses_are_named(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 4);
+  struct pl_recorder *recorder = world_record(world, 4);
   pl_object_set_label(soon_immediate(world, "i", NULL), 999);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   struct memory memory = {0};
@@ -285,7 +271,7 @@ static void an_unknown_label_is_none_and_addresses_are_named(void **unused) {
   const char *name = strstr(memory.text, "\"functionName\":\"immediate at ");
   assert_non_null(name);
   assert_non_null(strstr(name, "+0x"));
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void strings_are_escaped_to_ascii(void **unused) {

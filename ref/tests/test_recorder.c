@@ -8,20 +8,6 @@
 
 #define MS UINT64_C(1000000)
 
-static struct pl_recorder *attach(struct world *world, size_t capacity) {
-  struct pl_allocator allocator = world_allocator(world);
-  struct pl_recorder *recorder = NULL;
-  assert_int_equal(pl_recorder_create(&allocator, capacity, &recorder), 0);
-  pl_loop_record(world->loop, recorder);
-  return recorder;
-}
-
-static void end(struct world *world, struct pl_recorder *recorder) {
-  pl_loop_record(world->loop, NULL);
-  pl_recorder_destroy(recorder);
-  world_end(world);
-}
-
 static size_t kept(const struct pl_recorder *recorder) {
   return (size_t)(pl_recorder_count(recorder) - pl_recorder_dropped(recorder));
 }
@@ -44,7 +30,7 @@ static void block_30(struct act *self) {
 static void a_callback_is_recorded_from_its_begin_to_its_end(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 8);
+  struct pl_recorder *recorder = world_record(world, 8);
   soon_immediate(world, "i", block_30);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(pl_recorder_count(recorder), 1);
@@ -55,13 +41,13 @@ static void a_callback_is_recorded_from_its_begin_to_its_end(void **unused) {
   assert_int_equal(record->kind, PL_OBJECT_IMMEDIATE);
   assert_int_equal(record->phase, PL_PHASE_CHECK);
   assert_ptr_not_equal(record->fn, NULL);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void a_timer_is_late_by_what_held_the_loop(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 8);
+  struct pl_recorder *recorder = world_record(world, 8);
   soon_timer(world, 10, "blocks", block_30);
   soon_timer(world, 12, "late", NULL);
   soon_timeout(world, 15, "later", NULL);
@@ -73,18 +59,18 @@ static void a_timer_is_late_by_what_held_the_loop(void **unused) {
   size_t number = 0;
   for (int i = 0; i < 3; i++)
     assert_int_equal(next_call(recorder, &number)->late_ns, late[i]);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void lateness_is_finer_than_loop_time(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 8);
+  struct pl_recorder *recorder = world_record(world, 8);
   soon_timer(world, 1, "t", NULL);
   world->now_ns += 1 * MS + 250000;
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(pl_recorder_at(recorder, 0)->late_ns, 250000);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void block_twice(struct act *self) {
@@ -94,7 +80,7 @@ static void block_twice(struct act *self) {
 static void a_repeating_timer_is_measured_by_each_of_its_times(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 16);
+  struct pl_recorder *recorder = world_record(world, 16);
   struct act *timer = act_timer(world, "t", block_twice);
   pl_timer_start(&timer->as.timer, 10, 10);
   expect_run(world, PL_LOOP_ONCE, 1);
@@ -104,7 +90,7 @@ static void a_repeating_timer_is_measured_by_each_of_its_times(void **unused) {
   assert_int_equal(next_call(recorder, &number)->late_ns, 0);
   assert_int_equal(next_call(recorder, &number)->late_ns, 25 * MS);
   assert_int_equal(next_call(recorder, &number)->late_ns, 25 * MS);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void interval_once_more(struct act *self) {
@@ -115,14 +101,14 @@ static void interval_once_more(struct act *self) {
 static void an_interval_is_measured_from_the_start_of_its_call(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 16);
+  struct pl_recorder *recorder = world_record(world, 16);
   struct act *interval = act_timeout(world, "t", interval_once_more);
   pl_timeout_start(&interval->as.timeout, 10, 1);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   size_t number = 0;
   assert_int_equal(next_call(recorder, &number)->late_ns, 0);
   assert_int_equal(next_call(recorder, &number)->late_ns, 16 * MS);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void send_and_close(struct act *self) {
@@ -133,7 +119,7 @@ static void send_and_close(struct act *self) {
 static void every_kind_has_its_phase(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 64);
+  struct pl_recorder *recorder = world_record(world, 64);
   struct act *deferred = act_deferred(world, "deferred", NULL);
   pl_deferred_post(world->loop, &deferred->as.deferred, 0);
   soon_watcher(world, PL_OBJECT_IDLE, "idle", NULL);
@@ -165,7 +151,7 @@ static void every_kind_has_its_phase(void **unused) {
     assert_int_equal(pl_recorder_at(recorder, i)->kind, expected[i][0]);
     assert_int_equal(pl_recorder_at(recorder, i)->phase, expected[i][1]);
   }
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void tick_and_microtask(struct act *self) {
@@ -176,7 +162,7 @@ static void tick_and_microtask(struct act *self) {
 static void tasks_have_the_phase_of_what_they_are_drained_behind(void **u) {
   (void)u;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 16);
+  struct pl_recorder *recorder = world_record(world, 16);
   act_tick(world, "main", NULL);
   pl_loop_drain(world->loop);
   soon_immediate(world, "i", tick_and_microtask);
@@ -193,13 +179,13 @@ static void tasks_have_the_phase_of_what_they_are_drained_behind(void **u) {
   }
   assert_int_equal(pl_recorder_at(recorder, 1)->duration_ns, 0);
   assert_int_equal(pl_recorder_at(recorder, 2)->duration_ns, 30 * MS);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void waiting_is_recorded_as_such(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 8);
+  struct pl_recorder *recorder = world_record(world, 8);
   soon_timer(world, 40, "t", NULL);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   const struct pl_record *wait = pl_recorder_at(recorder, 0);
@@ -207,7 +193,7 @@ static void waiting_is_recorded_as_such(void **unused) {
   assert_null(wait->fn);
   assert_int_equal(wait->start_ns, 1000 * MS);
   assert_int_equal(wait->duration_ns, 40 * MS);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void again_until_nine(struct act *self) {
@@ -218,14 +204,14 @@ static void again_until_nine(struct act *self) {
 static void a_full_ring_keeps_the_newest_and_counts_the_others(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 4);
+  struct pl_recorder *recorder = world_record(world, 4);
   soon_immediate(world, "i", again_until_nine);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(pl_recorder_count(recorder), 9);
   assert_int_equal(pl_recorder_dropped(recorder), 5);
   for (size_t i = 0; i < 4; i++)
     assert_int_equal(pl_recorder_at(recorder, i)->start_ns, (1005 + i) * MS);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void drain_three(struct act *self) {
@@ -239,7 +225,7 @@ static void a_callback_that_outlives_the_ring_spoils_no_record(void **unused) {
   (void)unused;
   for (size_t capacity = 1; capacity <= 4; capacity++) {
     struct world *world = world_begin();
-    struct pl_recorder *recorder = attach(world, capacity);
+    struct pl_recorder *recorder = world_record(world, capacity);
     soon_immediate(world, "i", drain_three);
     expect_run(world, PL_LOOP_DEFAULT, 0);
     assert_int_equal(pl_recorder_count(recorder), 4);
@@ -248,7 +234,7 @@ static void a_callback_that_outlives_the_ring_spoils_no_record(void **unused) {
       assert_int_equal(oldest->duration_ns, 30 * MS);
     else
       assert_int_equal(oldest->duration_ns, 0);
-    end(world, recorder);
+    world_end_recorded(world, recorder);
   }
 }
 
@@ -260,7 +246,7 @@ static void detach(struct act *self) {
 static void a_recorder_may_be_detached_in_a_callback(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 8);
+  struct pl_recorder *recorder = world_record(world, 8);
   soon_immediate(world, "i", detach);
   soon_immediate(world, "j", NULL);
   expect_run(world, PL_LOOP_DEFAULT, 0);
@@ -270,13 +256,13 @@ static void a_recorder_may_be_detached_in_a_callback(void **unused) {
   soon_immediate(world, "k", NULL);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(pl_recorder_count(recorder), 2);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void recording_allocates_nothing(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 4);
+  struct pl_recorder *recorder = world_record(world, 4);
   struct act *tick = act_timer(world, "t", tick_and_microtask);
   pl_timer_start(&tick->as.timer, 1, 0);
   soon_immediate(world, "i", again_until_nine);
@@ -284,7 +270,7 @@ static void recording_allocates_nothing(void **unused) {
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(world->until_fail, 0);
   world->until_fail = -1;
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void recorders_report_what_they_have_no_memory_for(void **unused) {
@@ -299,7 +285,7 @@ static void recorders_report_what_they_have_no_memory_for(void **unused) {
   assert_int_equal(pl_recorder_create(&allocator, 4, &recorder), PL_ENOMEM);
   assert_null(recorder);
   world->until_fail = -1;
-  recorder = attach(world, 4);
+  recorder = world_record(world, 4);
   uint16_t label = 77;
   for (int i = 0; i < 2; i++) {
     world->until_fail = i;
@@ -310,13 +296,13 @@ static void recorders_report_what_they_have_no_memory_for(void **unused) {
   world->until_fail = -1;
   assert_int_equal(pl_recorder_name(recorder, "n", NULL, 0, NULL, &label), 0);
   assert_int_equal(label, 1);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 static void there_are_65535_labels_and_no_more(void **unused) {
   (void)unused;
   struct world *world = world_begin();
-  struct pl_recorder *recorder = attach(world, 1);
+  struct pl_recorder *recorder = world_record(world, 1);
   uint16_t label = 0;
   for (int i = 1; i <= UINT16_MAX; i++) {
     assert_int_equal(pl_recorder_name(recorder, "n", "u", i, NULL, &label), 0);
@@ -324,7 +310,7 @@ static void there_are_65535_labels_and_no_more(void **unused) {
   }
   assert_int_equal(pl_recorder_name(recorder, "n", "u", 1, NULL, &label),
                    PL_ENOSPC);
-  end(world, recorder);
+  world_end_recorded(world, recorder);
 }
 
 int main(void) {

@@ -17,14 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef int create_fn(const struct pl_allocator *, struct pl_poller **);
-
 static struct world *begin(void **state) {
-  struct pl_poller *poller = NULL;
-  int error = ((create_fn *)*state)(NULL, &poller);
-  if (error == PL_ENOTSUP) skip();
-  assert_int_equal(error, 0);
-  return world_begin_real(poller);
+  return world_begin_real(world_poller(state));
 }
 
 static void new_pair(int ends[2]) {
@@ -535,29 +529,24 @@ static void a_loop_goes_on_in_another_thread(void **state) {
   close(ends[1]);
 }
 
-#define OVER_ALL(test)                                                         \
-  cmocka_unit_test_prestate(test, (void *)pl_poller_epoll_create),             \
-      cmocka_unit_test_prestate(test, (void *)pl_poller_poll_create),          \
-      cmocka_unit_test_prestate(test, (void *)pl_poller_uring_create)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OVER_ALL(a_letter_is_read_and_reported_once),
-      OVER_ALL(letters_keep_their_order),
-      OVER_ALL(an_empty_letter_is_reported),
-      OVER_ALL(a_large_letter_arrives_whole),
-      OVER_ALL(the_end_is_reported_once_and_ends_the_loop),
-      OVER_ALL(a_letter_to_nobody_is_epipe),
-      OVER_ALL(closing_cancels_letters_before_its_own_callback),
-      OVER_ALL(a_stream_may_be_closed_by_its_own_reader),
-      OVER_ALL(a_ready_stream_closed_by_another_is_silent),
-      OVER_ALL(a_closed_stream_lets_its_descriptor_go),
-      OVER_ALL(a_descriptor_number_may_be_used_again),
-      OVER_ALL(a_pipe_is_a_stream),
-      OVER_ALL(bad_calls_are_refused),
-      OVER_ALL(more_streams_than_buffers_are_all_heard),
-      OVER_ALL(every_refused_allocation_is_reported),
-      OVER_ALL(a_loop_goes_on_in_another_thread),
+      OVER_ALL_POLLERS(a_letter_is_read_and_reported_once),
+      OVER_ALL_POLLERS(letters_keep_their_order),
+      OVER_ALL_POLLERS(an_empty_letter_is_reported),
+      OVER_ALL_POLLERS(a_large_letter_arrives_whole),
+      OVER_ALL_POLLERS(the_end_is_reported_once_and_ends_the_loop),
+      OVER_ALL_POLLERS(a_letter_to_nobody_is_epipe),
+      OVER_ALL_POLLERS(closing_cancels_letters_before_its_own_callback),
+      OVER_ALL_POLLERS(a_stream_may_be_closed_by_its_own_reader),
+      OVER_ALL_POLLERS(a_ready_stream_closed_by_another_is_silent),
+      OVER_ALL_POLLERS(a_closed_stream_lets_its_descriptor_go),
+      OVER_ALL_POLLERS(a_descriptor_number_may_be_used_again),
+      OVER_ALL_POLLERS(a_pipe_is_a_stream),
+      OVER_ALL_POLLERS(bad_calls_are_refused),
+      OVER_ALL_POLLERS(more_streams_than_buffers_are_all_heard),
+      OVER_ALL_POLLERS(every_refused_allocation_is_reported),
+      OVER_ALL_POLLERS(a_loop_goes_on_in_another_thread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

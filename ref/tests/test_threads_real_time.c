@@ -18,13 +18,6 @@ static void sleep_ms(long ms) {
     continue;
 }
 
-static struct pl_poller *new_poller(void **state) {
-  struct pl_poller *poller = NULL;
-  int (*create)(const struct pl_allocator *, struct pl_poller **) = *state;
-  assert_int_equal(create(NULL, &poller), 0);
-  return poller;
-}
-
 /* -- async ------------------------------------------------------------------
  */
 
@@ -68,7 +61,7 @@ static long total_seen(const struct mailbox *boxes) {
 }
 
 static void no_send_of_many_threads_is_lost(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct mailbox boxes[HANDLES] = {0};
   struct sender senders[SENDERS];
   for (int i = 0; i < HANDLES; i++)
@@ -97,7 +90,7 @@ static void *send_storm(void *arg) {
 
 static void
 handles_close_under_a_storm_of_sends_to_their_neighbours(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct mailbox stormed[2] = {0};
   pthread_t thread;
   for (int i = 0; i < 2; i++)
@@ -132,7 +125,7 @@ static void *leave_late(void *arg) {
 /* A thread inside pl_async_send() still has to wake the loop: until it is out,
  * close does not return, and the storage stays. */
 static void close_waits_for_a_sender_that_is_still_inside(void **state) {
-  struct world *world = world_begin_real(new_poller(state));
+  struct world *world = world_begin_real(world_poller(state));
   struct act *act = act_async(world, "a", NULL);
   pthread_t thread;
   atomic_store(&sender_left, false);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../loop/recorder.h"
+
 /* -- memory -------------------------------------------------------------- */
 
 static void *world_resize(void *self, void *block, size_t size) {
@@ -156,8 +158,7 @@ struct world *world_begin_pool(unsigned threads) {
   int error = PL_ENOTSUP;
   if (wanted != NULL && strcmp(wanted, "io_uring") == 0)
     error = pl_poller_uring_create(NULL, &config.poller);
-  if (error == PL_ENOTSUP)
-    error = pl_poller_epoll_create(NULL, &config.poller);
+  if (error == PL_ENOTSUP) error = pl_poller_epoll_create(NULL, &config.poller);
   assert_int_equal(error, 0);
   return begin(&config);
 }
@@ -182,6 +183,29 @@ void world_end(struct world *world) {
   assert_int_equal(world->blocks, 0);
   free(world->loop);
   free(world);
+}
+
+struct pl_poller *world_poller(void **state) {
+  struct pl_poller *poller = NULL;
+  int (*create)(const struct pl_allocator *, struct pl_poller **) = *state;
+  int error = create(NULL, &poller);
+  if (error == PL_ENOTSUP) skip();
+  assert_int_equal(error, 0);
+  return poller;
+}
+
+struct pl_recorder *world_record(struct world *world, size_t capacity) {
+  struct pl_allocator allocator = world_allocator(world);
+  struct pl_recorder *recorder = NULL;
+  assert_int_equal(pl_recorder_create(&allocator, capacity, &recorder), 0);
+  pl_loop_record(world->loop, recorder);
+  return recorder;
+}
+
+void world_end_recorded(struct world *world, struct pl_recorder *recorder) {
+  pl_loop_record(world->loop, NULL);
+  pl_recorder_destroy(recorder);
+  world_end(world);
 }
 
 /* -- acts -------------------------------------------------------------------

@@ -80,12 +80,25 @@ struct world *world_begin_real(struct pl_poller *poller);
  * environment's PLUMB_TEST_POLLER names. */
 struct world *world_begin_pool(unsigned threads);
 
+/* A poller for a test that cmocka_unit_test_prestate() gives one of the
+ * functions that make pollers; where the kernel has none of these it skips. */
+struct pl_poller *world_poller(void **state);
+#define OVER_ALL_POLLERS(test)                                                 \
+  cmocka_unit_test_prestate(test, (void *)pl_poller_epoll_create),             \
+      cmocka_unit_test_prestate(test, (void *)pl_poller_poll_create),          \
+      cmocka_unit_test_prestate(test, (void *)pl_poller_uring_create)
+
 /* Closes whatever is open without tracing it, runs until it is closed, ends the
  * loop and checks that no memory is left. */
 void world_end(struct world *world);
 
 /* The allocator of a world, for what is made outside a loop. */
 struct pl_allocator world_allocator(struct world *world);
+
+/* Makes a recorder of so many records for the world's loop. */
+struct pl_recorder *world_record(struct world *world, size_t capacity);
+/* Ends both. */
+void world_end_recorded(struct world *world, struct pl_recorder *recorder);
 
 struct act *act_timer(struct world *world, const char *label,
                       void (*body)(struct act *));

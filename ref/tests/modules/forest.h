@@ -28,6 +28,19 @@ struct forest {
   long failed;     /* how many did */
 };
 
+/* A tree's lines, and what is asked in it, with the end that each needs. */
+#define TREE(...)                                                              \
+  (const char *const[]) {                                                      \
+    __VA_ARGS__, NULL                                                          \
+  }
+#define ASK(...)                                                               \
+  (const struct question[]) {                                                  \
+    __VA_ARGS__, {                                                             \
+      0                                                                        \
+    }                                                                          \
+  }
+#define MISSING "!MODULE_NOT_FOUND"
+
 /* Begins with a tree: each line is "path" (an empty file), "path content",
  * "path -> target" or "path/" (a directory); NULL ends. "\1" in a path is a
  * space. */

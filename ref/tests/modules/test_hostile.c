@@ -10,18 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TREE(...)                                                              \
-  (const char *const[]) {                                                      \
-    __VA_ARGS__, NULL                                                          \
-  }
-#define ASK(...)                                                               \
-  (const struct question[]) {                                                  \
-    __VA_ARGS__, {                                                             \
-      0                                                                        \
-    }                                                                          \
-  }
-#define MISSING "!MODULE_NOT_FOUND"
-
 static const char *const rich[] = {
     "/a/b/c/",
     "/a/node_modules/p/package.json "

@@ -9,17 +9,6 @@
 
 #include <stdio.h>
 
-#define TREE(...)                                                              \
-  (const char *const[]) {                                                      \
-    __VA_ARGS__, NULL                                                          \
-  }
-#define ASK(...)                                                               \
-  (const struct question[]) {                                                  \
-    __VA_ARGS__, {                                                             \
-      0                                                                        \
-    }                                                                          \
-  }
-#define MISSING "!MODULE_NOT_FOUND"
 #define P "/node_modules/p/"
 
 static void check(int node, const char *const *tree,

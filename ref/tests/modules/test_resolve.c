@@ -9,18 +9,6 @@
 
 #include <stdio.h>
 
-#define TREE(...)                                                              \
-  (const char *const[]) {                                                      \
-    __VA_ARGS__, NULL                                                          \
-  }
-#define ASK(...)                                                               \
-  (const struct question[]) {                                                  \
-    __VA_ARGS__, {                                                             \
-      0                                                                        \
-    }                                                                          \
-  }
-#define MISSING "!MODULE_NOT_FOUND"
-
 static void check(const char *const *tree, const struct question *questions) {
   struct forest forest;
   forest_begin(&forest, tree);
