@@ -29,6 +29,7 @@ __all__ = [
     "Registry",
     "Target",
     "matches_version",
+    "named_targets",
     "own_adapter",
     "own_provider",
     "read_registry",
@@ -431,3 +432,18 @@ def resolve_all(registry: Registry, specs: Sequence[str]) -> list[Target]:
     return targets
 
 
+
+def named_targets(
+    registry: Registry,
+    specs: Sequence[str],
+    adapter: str | None,
+    provider: Path | None,
+    name: str,
+) -> list[Target]:
+    """The targets of specs, and what the user brings along, under a name."""
+    targets = resolve_all(registry, specs)
+    if adapter is not None:
+        targets.append(own_adapter(adapter, name))
+    if provider is not None:
+        targets.append(own_provider(provider, name))
+    return targets

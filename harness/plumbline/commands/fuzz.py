@@ -161,18 +161,10 @@ def _targets(
     provider: Path | None,
     name: str,
 ) -> list[Target]:
-    from plumbline.registry import (
-        own_adapter,
-        own_provider,
-        read_registry,
-        resolve_all,
-    )
+    from plumbline.registry import named_targets, read_registry
 
-    targets = resolve_all(read_registry(places), specs)
-    if adapter is not None:
-        targets.append(own_adapter(adapter, name))
-    if provider is not None:
-        targets.append(own_provider(provider, name))
+    targets = named_targets(read_registry(places), specs, adapter, provider,
+                            name)
     if not targets:
         raise UsageError(
             "there is no implementation to run programs on",

@@ -143,12 +143,7 @@ def _targets(
     provider: Path | None,
     name: str,
 ) -> list[Target]:
-    from plumbline.registry import (
-        own_adapter,
-        own_provider,
-        read_registry,
-        resolve_all,
-    )
+    from plumbline.registry import named_targets, read_registry
 
     if name and not (adapter or provider):
         raise UsageError("--name belongs to --adapter or --provider")
@@ -160,12 +155,8 @@ def _targets(
             remedy="use letters, digits, '.', '_', '+' and '-'",
         )
     registry = read_registry(places)
-    targets = resolve_all(registry, specs)
-    if adapter is not None:
-        targets.append(own_adapter(adapter, name))
-    if provider is not None:
-        targets.append(own_provider(provider, name))
-    return targets or registry.everything()
+    return (named_targets(registry, specs, adapter, provider, name)
+            or registry.everything())
 
 
 def _judge_all(
