@@ -22,14 +22,18 @@
 
 static struct pl_scratch scratch;
 
-void drive_begin(void) {
+int drive_begin(void **state) {
+  (void)state;
   char *error = NULL;
   assert_int_equal(pl_scratch_open(&scratch, &error), 0);
   assert_int_equal(pl_audit_begin(), 0);
+  return 0;
 }
 
-void drive_end(void) {
+int drive_end(void **state) {
+  (void)state;
   pl_scratch_close(&scratch);
+  return 0;
 }
 
 char *drive_path(const char *name) {

@@ -28,9 +28,10 @@ struct drive {
   double ms;
 };
 
-/* Makes a directory for this test and becomes its processes' reaper. */
-void drive_begin(void);
-void drive_end(void);
+/* A group's setup and teardown: makes a directory for this test and becomes its
+ * processes' reaper. */
+int drive_begin(void **state);
+int drive_end(void **state);
 
 /* Gives a path in that directory; free with free(). */
 char *drive_path(const char *name);

@@ -336,18 +336,6 @@ static void when_every_case_errs_the_run_proves_nothing(void **state) {
   drive_free(&result);
 }
 
-static int begin(void **state) {
-  (void)state;
-  drive_begin();
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  drive_end();
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_fault_in_a_shared_session_gets_its_verdict),
@@ -365,5 +353,5 @@ int main(void) {
       cmocka_unit_test(partial_traces_of_a_timeout_are_shown),
       cmocka_unit_test(when_every_case_errs_the_run_proves_nothing),
   };
-  return cmocka_run_group_tests(tests, begin, end);
+  return cmocka_run_group_tests(tests, drive_begin, drive_end);
 }

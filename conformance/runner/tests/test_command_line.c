@@ -352,18 +352,6 @@ static void a_seed_shuffles_and_the_same_seed_the_same(void **state) {
     free(ids[i]);
 }
 
-static int begin(void **state) {
-  (void)state;
-  drive_begin();
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  drive_end();
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_wrong_command_line_gets_one_message),
@@ -384,5 +372,5 @@ int main(void) {
       cmocka_unit_test(shards_together_run_every_case_once),
       cmocka_unit_test(a_seed_shuffles_and_the_same_seed_the_same),
   };
-  return cmocka_run_group_tests(tests, begin, end);
+  return cmocka_run_group_tests(tests, drive_begin, drive_end);
 }

@@ -167,18 +167,6 @@ static void smoke_tells_when_stop_is_not_heeded(void **state) {
   free(words);
 }
 
-static int begin(void **state) {
-  (void)state;
-  drive_begin();
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  drive_end();
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(text_explains_and_points_at_the_case),
@@ -190,5 +178,5 @@ int main(void) {
       cmocka_unit_test(smoke_tells_an_author_what_to_mend),
       cmocka_unit_test(smoke_tells_when_stop_is_not_heeded),
   };
-  return cmocka_run_group_tests(tests, begin, end);
+  return cmocka_run_group_tests(tests, drive_begin, drive_end);
 }

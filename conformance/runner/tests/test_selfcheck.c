@@ -81,22 +81,10 @@ static void the_results_can_be_read_back_whole(void **state) {
   drive_free(&result);
 }
 
-static int begin(void **state) {
-  (void)state;
-  drive_begin();
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  drive_end();
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ten_thousand_cases_leave_nothing_behind),
       cmocka_unit_test(the_results_can_be_read_back_whole),
   };
-  return cmocka_run_group_tests(tests, begin, end);
+  return cmocka_run_group_tests(tests, drive_begin, drive_end);
 }

@@ -237,17 +237,9 @@ static void a_judge_that_is_killed_takes_its_adapters_with_it(void **state) {
 }
 
 static int begin(void **state) {
-  (void)state;
   unsetenv("UV_THREADPOOL_SIZE");
   unsetenv("PLUMB_X");
-  drive_begin();
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  drive_end();
-  return 0;
+  return drive_begin(state);
 }
 
 int main(void) {
@@ -262,5 +254,5 @@ int main(void) {
       cmocka_unit_test(an_interrupt_ends_the_spares_too),
       cmocka_unit_test(a_judge_that_is_killed_takes_its_adapters_with_it),
   };
-  return cmocka_run_group_tests(tests, begin, end);
+  return cmocka_run_group_tests(tests, begin, drive_end);
 }
