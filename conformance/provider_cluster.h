@@ -30,8 +30,11 @@ struct pl_cluster_options {
   size_t size; /* sizeof(struct pl_cluster_options) of the caller */
   const struct pl_child_options *child; /* stdio: the first three, no pipes */
   enum pl_cluster_policy policy;
-  unsigned restarts; /* of a worker that died by itself; 0: never */
-  unsigned first_ms; /* before the first of them; 0: the provider's choice */
+  /* How often in a row a worker that died by itself is started again, as a new
+   * worker with the old one's environment and weight, of which online() is the
+   * first to tell; 0: never. */
+  unsigned restarts;
+  unsigned first_ms; /* before the first time; 0: the provider's choice */
 };
 
 /* What is listened on. type: 4, 6, -1: a path, 14: udp4, 16: udp6. */
@@ -110,6 +113,11 @@ struct pl_cluster_table {
   int (*server_port)(const void *server);
   int (*server_fd)(const void *server);
   int (*server_close)(void *server);
+
+  /* -- what not every cluster has ------------------------------------------ */
+
+  int weighs;     /* PL_POLICY_WEIGHTED and set_weight() are followed */
+  int supervises; /* restarts and first_ms of the options are */
 };
 
 #endif

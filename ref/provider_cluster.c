@@ -265,4 +265,6 @@ const struct pl_cluster_table ref_cluster_table = {
     .server_port = ref_server_port,
     .server_fd = ref_server_fd,
     .server_close = ref_server_close,
+    .weighs = 1,
+    .supervises = 1,
 };

@@ -31,7 +31,7 @@ bool several_tables(const struct pl_provider *provider,
 }
 
 const char *const *several_capabilities(const struct pl_provider *provider) {
-  static const char *all[12];
+  static const char *all[14];
   struct pl_processes_table table;
   struct pl_cluster_table cluster;
   size_t count = 0;
@@ -48,6 +48,8 @@ const char *const *several_capabilities(const struct pl_provider *provider) {
     if (cluster.fork != NULL && cluster.join != NULL) {
       all[count++] = "cluster.fork";
       all[count++] = "cluster.wire";
+      if (cluster.weighs) all[count++] = "cluster.weights";
+      if (cluster.supervises) all[count++] = "cluster.supervision";
     }
   }
   all[count] = NULL;

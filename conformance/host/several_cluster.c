@@ -52,10 +52,37 @@ static struct primary *primary_of(struct several *host) {
 /* ---- events ----------------------------------------------------------------
  */
 
-static struct worker *find(struct primary *primary, const void *own) {
+static void tell_fork(void *arg, int status) {
+  struct worker *worker = arg;
+  struct gift gift = {.thing = worker->thing};
+  (void)status;
+  several_fire_with(&worker->primary->events, "fork", json_integer(worker->id),
+                    NULL, NULL, &gift);
+}
+
+/* What the provider calls a worker, under the id that it has in the program. */
+static struct worker *add_worker(struct primary *primary, void *own,
+                                 const json_t *value) {
+  struct several *host = primary->host;
+  struct worker *worker = several_new(host, sizeof *worker);
+  worker->primary = primary;
+  worker->own = own;
+  worker->thing = several_make(host, ACTOR_WORKER, value);
+  worker->thing->own = worker;
+  worker->id = host->cluster->id(own);
+  *primary->last = worker;
+  primary->last = &worker->next;
+  return worker;
+}
+
+/* One that is not known yet was started by the provider itself. */
+static struct worker *find(struct primary *primary, void *own) {
   struct worker *worker = primary->workers;
   while (worker != NULL && worker->own != own)
     worker = worker->next;
+  if (worker != NULL) return worker;
+  worker = add_worker(primary, own, NULL);
+  tell_fork(worker, 0);
   return worker;
 }
 
@@ -71,14 +98,12 @@ static void fire(struct worker *worker, const char *event, json_t *result,
 }
 
 static void on_online(void *arg, void *own) {
-  struct worker *worker = find(arg, own);
-  if (worker != NULL) fire(worker, "online", NULL, NULL);
+  fire(find(arg, own), "online", NULL, NULL);
 }
 
 static void on_listening(void *arg, void *own,
                          const struct pl_cluster_listen *what) {
   struct worker *worker = find(arg, own);
-  if (worker == NULL) return;
   worker->port = what->port;
   worker->path = what->type == -1
                      ? several_copy(worker->primary->host, what->address)
@@ -96,7 +121,6 @@ static void on_message(void *arg, void *own,
                        const struct pl_channel_text *text) {
   struct primary *primary = arg;
   struct worker *worker = find(primary, own);
-  if (worker == NULL) return;
   several_tell(worker->thing, "message", text, NULL);
   several_tell(&primary->events, "message", text,
                json_pack("{s:i}", "worker", (int)worker->id));
@@ -111,7 +135,6 @@ static void forget_if_over(struct worker *worker) {
 
 static void on_disconnected(void *arg, void *own) {
   struct worker *worker = find(arg, own);
-  if (worker == NULL) return;
   worker->disconnected = true;
   forget_if_over(worker);
   fire(worker, "disconnect", NULL, NULL);
@@ -119,7 +142,6 @@ static void on_disconnected(void *arg, void *own) {
 
 static void on_exited(void *arg, void *own, int code, int signal) {
   struct worker *worker = find(arg, own);
-  if (worker == NULL) return;
   worker->exited = true;
   forget_if_over(worker);
   json_t *status = several_status(code, signal);
@@ -146,8 +168,16 @@ static void set_up(struct several *host, const json_t *value) {
   const char *policy = several_text(value, "policy");
   const char *mode = several_text(value, "serialization");
   if (policy != NULL)
-    primary->options.policy =
-        strcmp(policy, "none") == 0 ? PL_POLICY_SHARED : PL_POLICY_ROUND_ROBIN;
+    primary->options.policy = strcmp(policy, "none") == 0 ? PL_POLICY_SHARED
+                              : strcmp(policy, "weighted") == 0
+                                  ? PL_POLICY_WEIGHTED
+                                  : PL_POLICY_ROUND_ROBIN;
+  const json_t *restarts = json_object_get(value, "restarts");
+  const json_t *first = json_object_get(value, "first-after");
+  if (restarts != NULL)
+    primary->options.restarts = (unsigned)json_integer_value(restarts);
+  if (first != NULL)
+    primary->options.first_ms = (unsigned)json_integer_value(first);
   if (mode != NULL) primary->child.advanced = strcmp(mode, "advanced") == 0;
   /* What is asked of them here is not to be seen. */
   if (several_true(value, "silent"))
@@ -176,27 +206,17 @@ static void open_primary(struct primary *primary, const json_t *value) {
     several_refuse(host, "a cluster");
 }
 
-static void tell_fork(void *arg, int status) {
-  struct worker *worker = arg;
-  struct gift gift = {.thing = worker->thing};
-  (void)status;
-  several_fire_with(&worker->primary->events, "fork", json_integer(worker->id),
-                    NULL, NULL, &gift);
-}
-
 static void fork_worker(struct several *host, const json_t *value) {
   struct primary *primary = primary_of(host);
   open_primary(primary, value);
   struct words env = several_environment(host, value);
-  struct worker *worker = several_new(host, sizeof *worker);
-  int error = host->cluster->fork(primary->cluster, env.at, &worker->own);
+  void *own;
+  int error = host->cluster->fork(primary->cluster, env.at, &own);
   if (error != 0) several_refuse(host, strerrorname_np(-error));
-  worker->primary = primary;
-  worker->thing = several_make(host, ACTOR_WORKER, value);
-  worker->thing->own = worker;
-  worker->id = host->cluster->id(worker->own);
-  *primary->last = worker;
-  primary->last = &worker->next;
+  struct worker *worker = add_worker(primary, own, value);
+  const json_t *weight = json_object_get(value, "weight");
+  if (weight != NULL)
+    host->cluster->set_weight(own, (unsigned)json_integer_value(weight));
   several_later(host, tell_fork, worker);
 }
 
@@ -225,7 +245,10 @@ static void disconnect_all(struct several *host, const json_t *value) {
 static const char *policy_of(struct primary *primary) {
   const struct pl_cluster_table *table = primary->host->cluster;
   open_primary(primary, NULL);
-  return table->policy(primary->cluster) == PL_POLICY_SHARED ? "none" : "rr";
+  const enum pl_cluster_policy policy = table->policy(primary->cluster);
+  return policy == PL_POLICY_SHARED     ? "none"
+         : policy == PL_POLICY_WEIGHTED ? "weighted"
+                                        : "rr";
 }
 
 static json_t *numbers_of(const struct primary *primary) {

@@ -402,7 +402,9 @@ void pl_cluster_disconnect(struct pl_cluster *cluster, pl_event_fn *gone) {
   for (; worker != NULL; worker = pl_cluster_next(cluster, worker)) {
     worker->exited_after_disconnect = true; /* nobody starts it again */
     pl_worker_disconnect(worker);
+    if (worker->exited && worker->ended) close_worker(worker);
   }
+  close_idle_handles(cluster);
   pl_deferred_post(cluster->loop, &cluster->all, 0);
 }
 
