@@ -239,18 +239,24 @@ static bool must_list(const struct pl_resolver *resolver,
           resolver->dirs_worth * 4 > resolver->dirs_asked);
 }
 
-static void ask(struct pl__job *job, struct pl__dir *dir,
-                struct pl__node *node) {
-  struct pl_resolver *resolver = job->resolver;
-  struct pl__text *path = &resolver->path;
+/* The path of a node, in the resolver's own text; NULL for want of memory. */
+static struct pl__text *path_of(struct pl__job *job, const struct pl__dir *dir,
+                                const struct pl__node *node) {
+  struct pl__text *path = &job->resolver->path;
   pl__text_set(path, dir->path, dir->length > 1 ? dir->length : 0);
   pl__text_byte(path, '/');
   pl__text_add(path, node->name, node->length);
-  if (path->broken) {
-    path->broken = false;
-    job->error = PL_ENOMEM;
-    return;
-  }
+  if (!path->broken) return path;
+  path->broken = false;
+  job->error = PL_ENOMEM;
+  return NULL;
+}
+
+static void ask(struct pl__job *job, struct pl__dir *dir,
+                struct pl__node *node) {
+  struct pl_resolver *resolver = job->resolver;
+  const struct pl__text *path = path_of(job, dir, node);
+  if (path == NULL) return;
   enum pl_fs_kind kind = PL_FS_ABSENT;
   struct pl_fs_stamp stamp = {0};
   int error = PL_ENAMETOOLONG;
@@ -368,17 +374,10 @@ static void follow_link(struct pl__job *job, struct pl__node *node,
                         struct pl__link *link, unsigned depth) {
   if (depth > PL__LINKS_MAX) return; /* stays NEW: asked again from nearer */
   struct pl_resolver *resolver = job->resolver;
-  struct pl__dir *dir = pl__dir(job, node->parent);
+  const struct pl__dir *dir = pl__dir(job, node->parent);
   if (dir == NULL) return;
-  struct pl__text *path = &resolver->path;
-  pl__text_set(path, dir->path, dir->length > 1 ? dir->length : 0);
-  pl__text_byte(path, '/');
-  pl__text_add(path, node->name, node->length);
-  if (path->broken) {
-    path->broken = false;
-    job->error = PL_ENOMEM;
-    return;
-  }
+  const struct pl__text *path = path_of(job, dir, node);
+  if (path == NULL) return;
   char target[PL__PATH_MAX];
   int length = PL_ENAMETOOLONG;
   if (path->length < PL__PATH_MAX)
