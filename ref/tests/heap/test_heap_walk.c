@@ -28,8 +28,7 @@ static void on_edge(void *arg, const struct pl_edge *edge) {
   seen->elements += edge->kind == PL_EDGE_ELEMENT;
   seen->internal += edge->kind == PL_EDGE_INTERNAL;
   seen->ephemerons += edge->kind == PL_EDGE_EPHEMERON;
-  assert_true(pl_walk_number(seen->walk, edge->to) <
-              pl_walk_count(seen->walk));
+  assert_true(pl_walk_number(seen->walk, edge->to) < pl_walk_count(seen->walk));
   seen->last_name = edge->name;
   seen->last_to = edge->to;
 }
@@ -145,8 +144,8 @@ static void never(struct pl_weak *weak, void *arg) {
   (void)arg;
 }
 
-static void roots_weak_handles_bytes_and_ephemerons_are_told_apart(
-    void **state) {
+static void
+roots_weak_handles_bytes_and_ephemerons_are_told_apart(void **state) {
   (void)state;
   struct ground ground;
   struct pl_root root;
@@ -180,19 +179,24 @@ static void roots_weak_handles_bytes_and_ephemerons_are_told_apart(
   ground_end(&ground);
 }
 
-static void walk_costs_less_than_five_percent_of_the_heap(void **state) {
-  (void)state;
-  struct ground ground;
-  ground_begin(&ground);
-  ground.config.verify = false;
-  assert_int_equal(ground_heap(&ground), 0);
-  void **list = pl_handle(ground.heap, NULL);
-  for (int i = 0; i < 200000; i++) {
-    struct pair *pair = new_pair(&ground, 1);
+/* A heap with a list of pairs, which has grown old. */
+static void begin_with_list(struct ground *ground, int count) {
+  ground_begin(ground);
+  ground->config.verify = false;
+  assert_int_equal(ground_heap(ground), 0);
+  void **list = pl_handle(ground->heap, NULL);
+  for (int i = 0; i < count; i++) {
+    struct pair *pair = new_pair(ground, 1);
     pair->left = *list;
     *list = pair;
   }
-  pl_heap_collect(ground.heap, PL_GC_MAJOR);
+  pl_heap_collect(ground->heap, PL_GC_MAJOR);
+}
+
+static void walk_costs_less_than_five_percent_of_the_heap(void **state) {
+  (void)state;
+  struct ground ground;
+  begin_with_list(&ground, 200000);
   struct pl_heap_stats stats;
   pl_heap_stats(ground.heap, &stats);
   size_t before = ground.live;
@@ -206,16 +210,7 @@ static void walk_costs_less_than_five_percent_of_the_heap(void **state) {
 static void refused_memory_begins_no_walk(void **state) {
   (void)state;
   struct ground ground;
-  ground_begin(&ground);
-  ground.config.verify = false;
-  assert_int_equal(ground_heap(&ground), 0);
-  void **list = pl_handle(ground.heap, NULL);
-  for (int i = 0; i < 30000; i++) {
-    struct pair *pair = new_pair(&ground, 1);
-    pair->left = *list;
-    *list = pair;
-  }
-  pl_heap_collect(ground.heap, PL_GC_MAJOR);
+  begin_with_list(&ground, 30000);
   int refused = 0;
   for (long call = 0;; call++) {
     struct pl_walk *walk = NULL;
@@ -241,8 +236,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(walk_comes_by_every_object_and_edge_of_every_space),
       cmocka_unit_test(edges_have_the_names_that_their_type_gives),
-      cmocka_unit_test(
-          roots_weak_handles_bytes_and_ephemerons_are_told_apart),
+      cmocka_unit_test(roots_weak_handles_bytes_and_ephemerons_are_told_apart),
       cmocka_unit_test(walk_costs_less_than_five_percent_of_the_heap),
       cmocka_unit_test(refused_memory_begins_no_walk),
   };
