@@ -397,7 +397,8 @@ static int add_sparse(struct clone_reader *reader, struct clone_frame *frame,
   double index = key->number;
   if (!(index >= (double)frame->value->length && index < MOST_HOLES))
     return clone_fail(reader, "an item out of order");
-  while ((double)frame->value->length < index)
+  /* Without memory it does not grow. */
+  while ((double)frame->value->length < index && !reader->values->failed)
     pl_value_push(reader->values, frame->value,
                   pl_value_plain(reader->values, PL_VALUE_UNDEFINED));
   pl_value_push(reader->values, frame->value, value);
