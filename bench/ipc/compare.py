@@ -13,6 +13,7 @@ rounds' ratios, with the least and the greatest. NAME is node22 or bun.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -22,8 +23,10 @@ from pathlib import Path
 JS = Path(__file__).resolve().parent / "js" / "ipc.cjs"
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS, LOAD_MS = 4, 700
+ONE_CORE = ", one core"
 COUNTS = {
     "fd-oneway": 100_000,
+    "fd-oneway-64": 100_000,
     "fd-acked": 30_000,
     "fd-batched": 640_000,
     "json-oneway": 800_000,
@@ -34,19 +37,34 @@ JS_COUNTS = {"fd-acked": 2_000, "json-oneway": 60_000, "json-pingpong": 15_000}
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table; `against` empty: a rate of our own."""
+    """One line of the table; `against` empty: a rate of our own; no target: it
+    is shown. `pinned`: both processes on one core, where none is waited for."""
 
     title: str
     workload: str
     against: str
-    target: float
+    target: float | None
+    pinned: bool = False
+
+    @property
+    def place(self) -> str:
+        """The workload, and where it runs."""
+        return self.workload + (ONE_CORE if self.pinned else "")
 
 
 FIGURES = [
     Figure("handles, one each, pipelined", "fd-oneway", "raw", 0.9),
     Figure("handles, one each, pipelined", "fd-oneway", "libuv", 1.3),
+    Figure("the same", "fd-oneway", "polled", None),
+    Figure("the same, 64 unanswered", "fd-oneway-64", "raw", None),
+    Figure("the same", "fd-oneway", "raw", None, pinned=True),
+    Figure("the same", "fd-oneway", "libuv", None, pinned=True),
     Figure("handles, each acknowledged", "fd-acked", "raw", 0.9),
     Figure("handles, each acknowledged", "fd-acked", "node22", 15),
+    Figure("the same", "fd-acked", "polled", None),
+    Figure("the same", "fd-acked", "raw", None, pinned=True),
+    Figure("the same", "fd-acked", "polled", None, pinned=True),
+    Figure("the same", "fd-acked", "node22", None, pinned=True),
     Figure("handles, 64 a message, a second", "fd-batched", "", 2_000_000),
     Figure("JSON one way", "json-oneway", "bun", 2),
     Figure("JSON one way", "json-oneway", "node22", 10),
@@ -99,8 +117,19 @@ class Bench:
                     server.kill()
         return float(done.stdout)
 
-    def rate(self, workload: str, who: str) -> tuple[float, float]:
+    def rate(self, place: str, who: str) -> tuple[float, float]:
         """Operations a second, and CPU nanoseconds of one (0: unknown)."""
+        workload = place.removesuffix(ONE_CORE)
+        cores = os.sched_getaffinity(0)
+        if workload != place:
+            os.sched_setaffinity(0, {min(cores)})
+        try:
+            return self.rate_here(workload, who)
+        finally:
+            os.sched_setaffinity(0, cores)
+
+    def rate_here(self, workload: str, who: str) -> tuple[float, float]:
+        """The same, on the cores that this process has."""
         if workload.startswith("accept"):
             return self.accept(workload, who), 0.0
         if who in self.peers:
@@ -129,7 +158,7 @@ def measure(bench: Bench, rounds: int) -> dict[tuple[str, str], list[tuple[float
     for figure in FIGURES:
         for who in ("ref", figure.against or "raw"):
             if bench.has(who):
-                wanted[(figure.workload, who)] = None
+                wanted[(figure.place, who)] = None
     found: dict[tuple[str, str], list[tuple[float, float]]] = {
         pair: [] for pair in wanted
     }
@@ -145,19 +174,23 @@ def show(found: dict[tuple[str, str], list[tuple[float, float]]]) -> None:
     print("| figure | to | target | measured | reached |")
     print("|---|---|---|---|---|")
     for figure in FIGURES:
-        ours = [rate for rate, _ in found[(figure.workload, "ref")]]
+        ours = [rate for rate, _ in found[(figure.place, "ref")]]
         if not figure.against:
             got, text = statistics.median(ours), spread(ours, ",.0f")
-        elif (figure.workload, figure.against) in found:
-            theirs = [r for r, _ in found[(figure.workload, figure.against)]]
+        elif (figure.place, figure.against) in found:
+            theirs = [r for r, _ in found[(figure.place, figure.against)]]
             ratios = [a / b for a, b in zip(ours, theirs)]
             got, text = statistics.median(ratios), spread(ratios, ".2f")
         else:
             continue
-        reached = "yes" if got >= figure.target else "no"
+        target, reached = "", "shown"
+        if figure.target is not None:
+            target = f"{figure.target:,g}"
+            reached = "yes" if got >= figure.target else "no"
+        where = ONE_CORE if figure.pinned else ""
         print(
-            f"| {figure.title} | {figure.against or 'itself'} |"
-            f" {figure.target:,g} | {text} | {reached} |"
+            f"| {figure.title}{where} | {figure.against or 'itself'} |"
+            f" {target} | {text} | {reached} |"
         )
     print("\n| workload | who | a second | CPU of one, both sides, ns |")
     print("|---|---|---|---|")

@@ -114,6 +114,10 @@ static void handles_parent(int fd, long count, int passed, unsigned window) {
 }
 
 static void oneway_parent(int fd, long count, int passed) {
+  handles_parent(fd, count, passed, IN_THE_KERNEL);
+}
+
+static void oneway64_parent(int fd, long count, int passed) {
   handles_parent(fd, count, passed, IN_FLIGHT);
 }
 
@@ -205,6 +209,7 @@ static int pong_child(int fd, long count) {
 
 const struct contender ref_contenders[] = {
     {"ref", "fd-oneway", oneway_parent, child},
+    {"ref", "fd-oneway-64", oneway64_parent, child},
     {"ref", "fd-acked", acked_parent, child},
     {"ref", "fd-batched", batched_parent, child},
     {"ref", "json-oneway", text_parent, child},
