@@ -125,11 +125,13 @@ static int get_utf8(struct clone_reader *reader, const char *bytes,
   return *out == NULL ? PL_ENOMEM : 0;
 }
 
-/* Strings of one or two bytes a unit. */
+/* Strings of one ('"') or two bytes ('c') a unit, and old ones ('S'). */
 static int get_string(struct clone_reader *reader, int tag,
                       struct pl_value **out) {
   uint64_t length;
   const char *bytes;
+  if (tag != '"' && tag != 'c' && tag != 'S')
+    return clone_fail(reader, "a string of no kind");
   int error = get_varint(reader, &length);
   if (error == 0) error = get_bytes(reader, length, &bytes);
   if (error != 0) return error;
