@@ -5,6 +5,7 @@
  * The first byte of an input chooses: its lowest bit the format, the others
  * into how long pieces the rest is cut. What must hold:
  *  - the same bytes are the same messages and problems, however they are cut;
+ *  - who listens to messages at last only is told the same ones;
  *  - a message that was read is written and read again as the same value;
  *  - a descriptor that comes along is closed, or belongs to a message;
  *  - the channel ends once, when the other side does, or for a reason.
@@ -25,9 +26,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct heard {
   struct pl_channel channel;
   struct pl_loop *loop;
-  uint64_t digest;
+  uint64_t digest, told; /* of all; of messages that are not internal */
   unsigned ends;
-  bool closed;
+  bool closed, broke; /* ended before the other side did */
+};
+
+/* How the bytes come, and who hears them. */
+struct how {
+  enum pl_channel_mode mode;
+  size_t piece;
+  bool pass; /* a descriptor comes along */
+  bool late; /* somebody listens when all has come */
 };
 
 static void fold(struct heard *heard, const char *bytes, size_t length) {
@@ -68,17 +77,26 @@ static void check_value(struct heard *heard, struct pl_value *value) {
   pl_values_free(&values);
 }
 
-static void on_message(void *arg, struct pl_message *message) {
-  struct heard *heard = arg;
+static void hear_message(struct heard *heard, struct pl_message *message) {
   fold(heard, "message", 7);
   if (message->value->type != PL_VALUE_UNDEFINED ||
       heard->channel.mode == PL_CHANNEL_ADVANCED)
     check_value(heard, message->value);
 }
 
+static void on_message(void *arg, struct pl_message *message) {
+  struct heard *heard = arg;
+  uint64_t all = heard->digest;
+  heard->digest = heard->told;
+  hear_message(heard, message);
+  heard->told = heard->digest;
+  heard->digest = all;
+  hear_message(heard, message);
+}
+
 static void on_internal(void *arg, struct pl_message *message) {
   fold(arg, "internal", 8);
-  on_message(arg, message);
+  hear_message(arg, message);
 }
 
 static void on_problem(void *arg, int error, const char *what) {
@@ -127,30 +145,34 @@ static void send_piece(int peer, const uint8_t *data, size_t size, int fd) {
   (void)unused; /* a channel that has ended takes nothing more */
 }
 
-static uint64_t hear(struct pl_loop *loop, const uint8_t *data, size_t size,
-                     enum pl_channel_mode mode, size_t piece, bool pass) {
+static struct heard hear(struct pl_loop *loop, const uint8_t *data, size_t size,
+                         const struct how *how) {
   struct heard heard = {.loop = loop};
-  struct pl_channel_config config = {.mode = mode, .most_length = 1 << 15};
+  struct pl_channel_config config = {.mode = how->mode, .most_length = 1 << 15};
   int ends[2];
   fuzz_check(pl_channel_pair(ends) == 0, "there are descriptors");
   pl_channel_init(loop, &heard.channel, &events, &heard);
   fuzz_check(pl_channel_open(&heard.channel, ends[0], &config) == 0,
              "a channel opens");
-  for (size_t at = 0; at < size; at += piece) {
-    size_t length = size - at < piece ? size - at : piece;
-    send_piece(ends[1], data + at, length, pass && at == 0 ? ends[1] : -1);
+  if (how->late) pl_channel_listen(&heard.channel, PL_LISTENS_DISCONNECT);
+  for (size_t at = 0; at < size; at += how->piece) {
+    size_t length = size - at < how->piece ? size - at : how->piece;
+    send_piece(ends[1], data + at, length, how->pass && at == 0 ? ends[1] : -1);
     turn(&heard, ends[1]);
   }
+  heard.broke = heard.ends > 0;
+  if (how->late) pl_channel_listen(&heard.channel, PL_LISTENS_MESSAGE);
   shutdown(ends[1], SHUT_RDWR);
   close(ends[1]);
   for (int i = 0; i < 200 && heard.ends == 0; i++)
     pl_loop_run(loop, PL_LOOP_NOWAIT);
   /* A descriptor that nobody has claimed keeps the other end open. */
-  fuzz_check(heard.ends == 1 || pass, "a channel ends with the other side");
+  fuzz_check(heard.ends == 1 || how->pass,
+             "a channel ends with the other side");
   pl_channel_close(&heard.channel, on_closed);
   pl_loop_run(loop, PL_LOOP_NOWAIT);
   fuzz_check(heard.closed, "a channel closes");
-  return heard.digest;
+  return heard;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -163,10 +185,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   close(before);
   data++;
   size--;
-  uint64_t whole = hear(loop, data, size, mode, size + 1, false);
-  uint64_t cut = hear(loop, data, size, mode, piece, false);
-  fuzz_check(whole == cut, "cutting changes nothing");
-  hear(loop, data, size, mode, piece, true);
+  struct how how = {.mode = mode, .piece = size + 1};
+  struct heard whole = hear(loop, data, size, &how);
+  how.piece = piece;
+  struct heard cut = hear(loop, data, size, &how);
+  fuzz_check(whole.digest == cut.digest, "cutting changes nothing");
+  how.late = true;
+  struct heard late = hear(loop, data, size, &how);
+  fuzz_check(late.broke == cut.broke && (cut.broke || late.told == cut.told),
+             "who listens late is told the same");
+  how.pass = true;
+  hear(loop, data, size, &how);
+  how.late = false;
+  hear(loop, data, size, &how);
   int after = dup(0);
   close(after);
   fuzz_check(before == after, "no descriptor is left");
