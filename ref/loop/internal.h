@@ -26,6 +26,7 @@
 #include "list.h"
 #include "plumb/loop.h"
 #include "plumb/recorder.h"
+#include "spin.h"
 #include "wheel.h"
 
 enum pl__flag {
@@ -134,6 +135,7 @@ struct pl_loop {
   struct pl__pool *pool;       /* NULL until the first submission */
   struct pl_pool *given_pool;  /* instead of that one; NULL: none */
   unsigned pool_threads;
+  struct pl__spin spin;        /* how the loop waits for the pool */
   const struct pl__file_calls *file_calls;
   bool no_cached_files; /* the kernel cannot tell what is cached */
 
@@ -372,6 +374,8 @@ void pl__timeout_ref(struct pl_timeout *timeout, bool ref);
 void pl__immediate_ref(struct pl_immediate *immediate, bool ref);
 int pl__pool_push(struct pl_loop *loop, struct pl_work *work); /* pool.c */
 bool pl__pool_withdraw(struct pl_loop *loop, struct pl_work *work);
+/* Before the loop sleeps: whether it was woken meanwhile. */
+bool pl__pool_wait(struct pl_loop *loop);
 void pl__pool_free(struct pl_loop *loop);
 int pl__work_run(struct pl_work *work); /* its result */ /* work.c */
 void pl__work_done(struct pl_work *work, int status);

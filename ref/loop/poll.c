@@ -216,12 +216,23 @@ static int sleep_once(struct pl_loop *loop, struct pl_ready *ready,
   return count;
 }
 
+/* Gives jobs a moment to be done. */
+static bool wait_for_jobs(struct pl_loop *loop) {
+  if (loop->requests == 0) return false;
+  uint64_t since = pl__is_recorded(loop) ? pl__record_wait_begin(loop) : 0;
+  bool found = pl__pool_wait(loop);
+  loop->calls++; /* time has passed */
+  if (pl__is_recorded(loop)) pl__record_wait_end(loop, since);
+  return found;
+}
+
 /* Waits until something is ready or a timer is due. Being woken too early, by
  * a signal, by a clamped wait, or at the begin of a crowded slot of the timing
  * wheel, is not something that a callback can see. */
 static PL__APART int wait_for_ready(struct pl_loop *loop,
                                     struct pl_ready *ready, int timeout_ms) {
   while (timeout_ms != 0 && !pl__woken(loop)) {
+    if (wait_for_jobs(loop)) break;
     int count = sleep_once(loop, ready, timeout_ms);
     pl__refresh_time(loop);
     if (count > 0 || (count < 0 && count != PL_EINTR)) return count;

@@ -2,129 +2,236 @@
 /*
  * pool.c: the threads that run a loop's jobs, first come, first served.
  *
- *   queue                  jobs that nobody has looked at
- *   worker->slots[0..31]   jobs that one thread took out together; it runs them
- *                          one by one, unless they are cancelled or stolen
- *
  * Invariants:
- *  - A request waits in the queue (PL__WORK_QUEUED), or in a slot
- *    (PL__WORK_TAKEN, and the slot names it). Whoever takes it out of the
- * queue, under the lock, or out of the slot, by an exchange, runs or cancels
- * it. A slot is the pool's memory: a request is not touched after that.
- *  - While the queue is not empty, either no thread is idle, or `waking` says
- *    that one is on its way, and it looks at the queue when it arrives.
- *  - A thread becomes idle only when the queue is empty and every slot but the
- *    first of each thread, which that thread is about to run. So a job never
- *    waits behind a long one while a thread has nothing to do.
+ *  - While jobs wait and a thread is idle or can be started, the pool is
+ *    attended: one thread is on its way (`waking`), or looks (`searching`), or
+ *    one is at work, which looks when its job ends, and another one watches:
+ *    it sleeps for at most PL__WATCH_NS. So a burst of short jobs wakes one
+ *    thread, and a job waits behind a long one for that time at most; and not
+ *    even that when the loop goes to sleep, which calls a thread first.
+ *  - `attended` changes under the lock, and whoever clears it looks at the
+ *    queue behind that. Who submits does the reverse, so nothing is missed.
  *  - Threads are started one by one, when a job finds nobody idle, up to
  *    `most`; they live until the loop is closed.
  *
- * One wake-up is in flight at a time and is passed on by the thread that
- * arrives: of a burst of jobs only the first costs a system call here. More
- * than one job is taken at a time only when at least 4 wait per thread.
+ * To wake a processor that idles takes tens of microseconds, so before either
+ * side sleeps it waits awake for a moment (spin.h), if there is a processor for
+ * each of those that are awake.
  */
-#include "internal.h"
+#include "pool_queue.h"
 
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
-enum { PL__BATCH = 32 };
+enum { PL__WATCH_NS = 1000000, PL__LOOKS = 4 };
 
 struct worker {
   struct pl__pool *pool;
   pthread_t thread;
-  size_t taken; /* slots filled by the last take; under the lock */
-  _Atomic(struct pl_work *) slots[PL__BATCH];
+  pthread_cond_t woken;
+  struct pl_link idle; /* in the pool's list */
+  bool called;
 };
 
 struct pl__pool {
-  pthread_mutex_t lock;
-  pthread_cond_t work_or_end;
-  struct pl_link queue; /* of pl_work, by head.link */
-  size_t queued;
+  struct pl__queue queue;
+  char pad[PL__CACHE_LINE];
+  atomic_bool attended; /* read by each submission, seldom written */
+  char pad_attended[PL__CACHE_LINE];
+  pthread_mutex_t lock; /* of all that follows */
+  struct pl_loop *loop;
+  unsigned processors;
   unsigned most;
   unsigned started;
-  unsigned idle; /* inside pthread_cond_wait() */
-  bool waking;
+  atomic_uint busy; /* threads that are at work */
+  struct pl_link idle;    /* threads, the one that came last first */
+  struct worker *watcher; /* not in the list; NULL: none */
+  bool waking;            /* a thread was called or started, and is not here */
+  bool searching;         /* one waits awake */
   bool ending;
+  struct pl__spin spin;
   struct worker workers[];
 };
 
-static void wake_one(struct pl__pool *pool) {
-  if (pool->idle == 0 || pool->waking) return;
+/* ---------------------------------------------------------------------- */
+/* Who looks                                                              */
+
+/* Nobody is left who could be called. */
+static bool all_are_at_work(const struct pl__pool *pool) {
+  return pl__list_empty(&pool->idle) && pool->watcher == NULL &&
+         pool->started == pool->most;
+}
+
+static bool update_attended(struct pl__pool *pool) {
+  bool attended = pool->waking || pool->searching ||
+                  (atomic_load(&pool->busy) != 0 && pool->watcher != NULL) ||
+                  all_are_at_work(pool);
+  if (attended != atomic_load_explicit(&pool->attended, memory_order_relaxed))
+    atomic_store(&pool->attended, attended);
+  return attended;
+}
+
+/* Chooses a thread, which the caller wakes after it let go of the lock. */
+static struct worker *choose(struct pl__pool *pool) {
+  struct worker *worker = pool->watcher;
+  if (!pl__list_empty(&pool->idle)) {
+    worker = PL__OWNER(pool->idle.next, struct worker, idle);
+    pl__list_remove(&worker->idle);
+  } else if (worker != NULL) {
+    pool->watcher = NULL;
+  } else {
+    return NULL;
+  }
+  worker->called = true;
   pool->waking = true;
-  pthread_cond_signal(&pool->work_or_end);
+  update_attended(pool);
+  return worker;
 }
 
-/* The part of the queue that one thread takes. */
-static size_t share_of(const struct pl__pool *pool) {
-  size_t share = pool->queued / (2 * (size_t)pool->most);
-  if (share < 1) return pool->queued < 1 ? 0 : 1;
-  return share < PL__BATCH ? share : PL__BATCH;
+static void unlock_and_wake(struct pl__pool *pool, struct worker *worker) {
+  pthread_mutex_unlock(&pool->lock);
+  if (worker != NULL) pthread_cond_signal(&worker->woken);
 }
 
-/* Moves jobs from the queue into the thread's slots, which are empty. */
-static size_t take_share(struct pl__pool *pool, struct worker *worker) {
-  size_t share = share_of(pool);
-  for (size_t i = 0; i < share; i++) {
+static int start_thread(struct pl__pool *pool);
+
+/* Sees to it that somebody looks at the queue. */
+static PL__APART void attend(struct pl__pool *pool) {
+  struct worker *worker = NULL;
+  pthread_mutex_lock(&pool->lock);
+  if (!update_attended(pool) && pl__queue_waits(&pool->queue)) {
+    worker = choose(pool);
+    if (worker == NULL) start_thread(pool); /* or those that there are */
+  }
+  unlock_and_wake(pool, worker);
+}
+
+static bool has_processor_for(const struct pl__pool *pool, unsigned more) {
+  return atomic_load(&pool->busy) + more <= pool->processors;
+}
+
+/* ---------------------------------------------------------------------- */
+/* A thread                                                               */
+
+/* Takes the first of those that did not fit, and makes the others fit. */
+static struct pl_work *take_spilled(struct pl__pool *pool) {
+  struct pl__queue *queue = &pool->queue;
+  if (!atomic_load(&queue->spilled)) return NULL;
+  struct pl_work *first = NULL;
+  pthread_mutex_lock(&pool->lock);
+  bool is_next = atomic_load(&queue->tail) == atomic_load(&queue->head);
+  while (is_next && !pl__list_empty(&queue->spill)) {
     struct pl_work *work =
-        PL__OWNER(pool->queue.next, struct pl_work, head.link);
+        PL__OWNER(queue->spill.next, struct pl_work, head.link);
+    if (first != NULL && !pl__queue_append(queue, work)) break;
     pl__list_remove(&work->head.link);
+    if (first != NULL) continue;
+    first = work;
     work->head.word = PL__WORK_TAKEN;
-    work->slot = &worker->slots[i];
-    atomic_store_explicit(work->slot, work, memory_order_relaxed);
+    work->slot = NULL;
   }
-  pool->queued -= share;
-  worker->taken = share;
-  if (pool->queued != 0) wake_one(pool);
-  return share;
+  if (pl__list_empty(&queue->spill)) atomic_store(&queue->spilled, false);
+  pthread_mutex_unlock(&pool->lock);
+  return first;
 }
 
-/* Takes one job out of another thread's slots into the first own one. */
-static size_t steal(struct pl__pool *pool, struct worker *worker) {
-  for (unsigned i = 0; i < pool->started; i++) {
-    struct worker *other = &pool->workers[i];
-    for (size_t k = 1; k < other->taken && other != worker; k++) {
-      struct pl_work *work = atomic_exchange(&other->slots[k], NULL);
-      if (work == NULL) continue;
-      work->slot = &worker->slots[0];
-      atomic_store_explicit(work->slot, work, memory_order_relaxed);
-      worker->taken = 1;
-      return 1;
-    }
-  }
-  return 0;
-}
-
-/* Waits for jobs. Returns how many slots to look at; 0: the pool ends. */
-static size_t take(struct pl__pool *pool, struct worker *worker) {
+static struct pl_work *take(struct pl__pool *pool, struct pl__reader *reader) {
   for (;;) {
-    size_t taken = take_share(pool, worker);
-    if (taken == 0) taken = steal(pool, worker);
-    if (taken != 0 || pool->ending) return taken;
-    pool->idle++;
-    pthread_cond_wait(&pool->work_or_end, &pool->lock);
-    pool->idle--;
-    pool->waking = false;
+    struct pl_work *work = pl__queue_take(&pool->queue, reader);
+    if (work == NULL) work = take_spilled(pool);
+    if (work != NULL || !atomic_load(&pool->queue.spilled)) return work;
   }
 }
 
-static void run_slots(struct worker *worker, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    struct pl_work *work = atomic_exchange(&worker->slots[i], NULL);
-    if (work != NULL) pl__work_done(work, pl__work_run(work));
+static void run_jobs(struct pl__pool *pool, bool patient) {
+  struct pl__reader reader = {.patient = patient};
+  struct pl_work *work;
+  while ((work = take(pool, &reader)) != NULL) {
+    if (!atomic_load(&pool->attended) && pl__queue_waits(&pool->queue))
+      attend(pool);
+    pl__work_done(work, pl__work_run(work));
   }
+}
+
+/* Waits awake. Whether there are jobs. */
+static bool search(struct pl__pool *pool) {
+  unsigned awake = atomic_load(&pool->loop->asleep) ? 1 : 2;
+  if (pool->searching || !has_processor_for(pool, awake)) return false;
+  if (!pl__spin_wanted(&pool->spin)) return false;
+  pool->searching = true;
+  update_attended(pool);
+  pthread_mutex_unlock(&pool->lock);
+  uint64_t end = pl__spin_now() + PL__SPIN_NS;
+  bool found;
+  do {
+    pl__spin_pause();
+    found = pl__queue_waits(&pool->queue);
+  } while (!found && pl__spin_now() < end);
+  pthread_mutex_lock(&pool->lock);
+  pool->searching = false;
+  pl__spin_learn(&pool->spin, found);
+  return found;
+}
+
+/* Sleeps until the thread is called, or until the moment. */
+static void sleep_until(struct pl__pool *pool, struct worker *worker,
+                        const struct timespec *moment) {
+  int error = 0;
+  while (!worker->called && !pool->ending && error == 0)
+    error = moment == NULL
+                ? pthread_cond_wait(&worker->woken, &pool->lock)
+                : pthread_cond_timedwait(&worker->woken, &pool->lock, moment);
+}
+
+static void watch(struct pl__pool *pool, struct worker *worker) {
+  struct timespec moment;
+  clock_gettime(CLOCK_MONOTONIC, &moment);
+  moment.tv_nsec += PL__WATCH_NS;
+  moment.tv_sec += moment.tv_nsec / 1000000000;
+  moment.tv_nsec %= 1000000000;
+  sleep_until(pool, worker, &moment);
+}
+
+/* Sleeps, as the one who watches if others are awake and nobody does. */
+static void park(struct pl__pool *pool, struct worker *worker) {
+  bool watches = pool->watcher == NULL &&
+                 (atomic_load(&pool->busy) != 0 || pool->searching);
+  worker->called = false;
+  if (watches)
+    pool->watcher = worker;
+  else
+    pl__list_prepend(&pool->idle, &worker->idle);
+  update_attended(pool);
+  if (!pl__queue_waits(&pool->queue)) {
+    if (watches)
+      watch(pool, worker);
+    else
+      sleep_until(pool, worker, NULL);
+  }
+  if (worker->called)
+    pool->waking = false;
+  else if (watches)
+    pool->watcher = NULL;
+  else
+    pl__list_remove(&worker->idle);
 }
 
 static void *run_thread(void *arg) {
   struct worker *worker = arg;
   struct pl__pool *pool = worker->pool;
   pthread_mutex_lock(&pool->lock);
-  size_t count;
-  while ((count = take(pool, worker)) != 0) {
+  pool->waking = false;
+  while (!pool->ending) {
+    atomic_fetch_add(&pool->busy, 1);
+    update_attended(pool); /* run_jobs() looks behind that */
+    bool patient = pool->spin.allowed && pool->spin.left == 0;
     pthread_mutex_unlock(&pool->lock);
-    run_slots(worker, count);
+    run_jobs(pool, patient);
     pthread_mutex_lock(&pool->lock);
+    atomic_fetch_sub(&pool->busy, 1);
+    if (!search(pool) && !pool->ending) park(pool, worker);
   }
   pthread_mutex_unlock(&pool->lock);
   return NULL;
@@ -138,46 +245,79 @@ static int start_thread(struct pl__pool *pool) {
   struct worker *worker = &pool->workers[pool->started];
   int error = pthread_create(&worker->thread, NULL, run_thread, worker);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (error == 0) pool->started++;
+  if (error == 0) {
+    pool->started++;
+    pool->waking = true;
+    update_attended(pool);
+  }
   return -error;
 }
 
+/* ---------------------------------------------------------------------- */
+/* The loop's side                                                        */
+
+static unsigned count_processors(void) {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    return (unsigned)CPU_COUNT(&set);
+#endif
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count > 0 ? (unsigned)count : 1;
+}
+
+static void init_workers(struct pl__pool *pool) {
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  for (unsigned i = 0; i < pool->most; i++) {
+    pool->workers[i] = (struct worker){.pool = pool};
+    pthread_cond_init(&pool->workers[i].woken, &monotonic);
+  }
+  pthread_condattr_destroy(&monotonic);
+}
+
+static void free_pool(struct pl_loop *loop, struct pl__pool *pool) {
+  for (unsigned i = 0; i < pool->most; i++)
+    pthread_cond_destroy(&pool->workers[i].woken);
+  pthread_mutex_destroy(&pool->lock);
+  pl__resize(&loop->allocator, pool, 0);
+}
+
+/* Makes the pool and its first thread. */
 static int make_pool(struct pl_loop *loop) {
   size_t size =
       sizeof(struct pl__pool) + loop->pool_threads * sizeof(struct worker);
   struct pl__pool *pool = pl__resize(&loop->allocator, NULL, size);
   if (pool == NULL) return PL_ENOMEM;
-  *pool = (struct pl__pool){.most = loop->pool_threads};
+  memset(pool, 0, sizeof *pool);
+  pool->loop = loop;
+  pool->most = loop->pool_threads;
+  pool->processors = count_processors();
+  pool->spin.allowed = loop->spin.allowed = pool->processors > 1;
   pthread_mutex_init(&pool->lock, NULL);
-  pthread_cond_init(&pool->work_or_end, NULL);
-  pl__link_init(&pool->queue);
-  for (unsigned i = 0; i < pool->most; i++)
-    pool->workers[i] = (struct worker){.pool = pool};
-  loop->pool = pool;
-  return 0;
+  pl__link_init(&pool->queue.spill);
+  pl__link_init(&pool->idle);
+  init_workers(pool);
+  pthread_mutex_lock(&pool->lock);
+  int error = start_thread(pool);
+  pthread_mutex_unlock(&pool->lock);
+  if (error != 0)
+    free_pool(loop, pool);
+  else
+    loop->pool = pool;
+  return error;
 }
 
-/* Takes the request out of the queue. */
-static void unqueue(struct pl__pool *pool, struct pl_work *work,
-                    enum pl__work_state state) {
-  pl__list_remove(&work->head.link);
-  pool->queued--;
-  work->head.word = state;
-}
-
-/* Queues the request and sees to it that a thread will look. */
-static int push(struct pl__pool *pool, struct pl_work *work) {
-  pl__list_append(&pool->queue, &work->head.link);
-  pool->queued++;
-  work->head.word = PL__WORK_QUEUED;
-  if (pool->idle == 0 && pool->started < pool->most) {
-    int error = start_thread(pool);
-    if (error == 0 || pool->started != 0) return 0;
-    unqueue(pool, work, PL__WORK_IDLE);
-    return error;
+static PL__APART void spill(struct pl__pool *pool, struct pl_work *work) {
+  struct pl__queue *queue = &pool->queue;
+  pthread_mutex_lock(&pool->lock);
+  if (!pl__list_empty(&queue->spill) || !pl__queue_append(queue, work)) {
+    work->head.word = PL__WORK_QUEUED;
+    pl__list_append(&queue->spill, &work->head.link);
+    atomic_store(&queue->spilled, true);
   }
-  wake_one(pool);
-  return 0;
+  pthread_mutex_unlock(&pool->lock);
 }
 
 int pl__pool_push(struct pl_loop *loop, struct pl_work *work) {
@@ -187,10 +327,12 @@ int pl__pool_push(struct pl_loop *loop, struct pl_work *work) {
     int error = make_pool(loop);
     if (error != 0) return error;
   }
-  pthread_mutex_lock(&loop->pool->lock);
-  int error = push(loop->pool, work);
-  pthread_mutex_unlock(&loop->pool->lock);
-  return error;
+  struct pl__pool *pool = loop->pool;
+  bool spilled =
+      atomic_load_explicit(&pool->queue.spilled, memory_order_acquire);
+  if (spilled || !pl__queue_append(&pool->queue, work)) spill(pool, work);
+  if (!atomic_load(&pool->attended)) attend(pool);
+  return 0;
 }
 
 bool pl__pool_withdraw(struct pl_loop *loop, struct pl_work *work) {
@@ -201,15 +343,50 @@ bool pl__pool_withdraw(struct pl_loop *loop, struct pl_work *work) {
   bool withdrawn = false;
   pthread_mutex_lock(&pool->lock);
   if (work->head.word == PL__WORK_QUEUED) {
-    unqueue(pool, work, PL__WORK_TAKEN);
+    struct pl__queue *queue = &pool->queue;
+    pl__list_remove(&work->head.link);
+    if (pl__list_empty(&queue->spill)) atomic_store(&queue->spilled, false);
+    work->head.word = PL__WORK_TAKEN;
     work->slot = NULL;
     withdrawn = true;
   } else if (work->head.word == PL__WORK_TAKEN && work->slot != NULL) {
     struct pl_work *expected = work;
-    withdrawn = atomic_compare_exchange_strong(work->slot, &expected, NULL);
+    withdrawn = atomic_compare_exchange_strong(work->slot, &expected,
+                                               &pool->queue.gone);
   }
   pthread_mutex_unlock(&pool->lock);
   return withdrawn;
+}
+
+/* While jobs wait that another thread could run, one look must do; a job that
+ * waits alone is most often about to be taken. */
+static bool spin_for_done(struct pl_loop *loop) {
+  if (!has_processor_for(loop->pool, 1)) return false;
+  if (!pl__spin_wanted(&loop->spin)) return false;
+  uint64_t end = pl__spin_now() + PL__SPIN_NS;
+  size_t waiting;
+  int looks = 0;
+  bool found;
+  do {
+    waiting = pl__queue_length(&loop->pool->queue);
+    pl__spin_pause();
+    found = pl__woken(loop);
+    if (waiting != 0) looks += waiting > 1 ? PL__LOOKS : 1;
+  } while (!found && looks < PL__LOOKS && pl__spin_now() < end);
+  if (found || waiting == 0) pl__spin_learn(&loop->spin, found);
+  return found;
+}
+
+bool pl__pool_wait(struct pl_loop *loop) {
+  struct pl__pool *pool = loop->pool;
+  if (pool == NULL) return false;
+  if (spin_for_done(loop)) return true;
+  if (!pl__queue_waits(&pool->queue)) return false;
+  pthread_mutex_lock(&pool->lock);
+  bool coming = pool->waking || pool->searching;
+  struct worker *worker = coming ? NULL : choose(pool);
+  unlock_and_wake(pool, worker);
+  return false;
 }
 
 void pl__pool_free(struct pl_loop *loop) {
@@ -219,12 +396,11 @@ void pl__pool_free(struct pl_loop *loop) {
   if (pool == NULL) return;
   pthread_mutex_lock(&pool->lock);
   pool->ending = true;
-  pthread_cond_broadcast(&pool->work_or_end);
+  for (unsigned i = 0; i < pool->started; i++)
+    pthread_cond_signal(&pool->workers[i].woken);
   pthread_mutex_unlock(&pool->lock);
   for (unsigned i = 0; i < pool->started; i++)
     pthread_join(pool->workers[i].thread, NULL);
-  pthread_cond_destroy(&pool->work_or_end);
-  pthread_mutex_destroy(&pool->lock);
-  pl__resize(&loop->allocator, pool, 0);
+  free_pool(loop, pool);
   loop->pool = NULL;
 }

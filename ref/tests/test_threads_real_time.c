@@ -267,6 +267,54 @@ static void stat_reports_what_stat_says(void **unused) {
   world_end(world);
 }
 
+/* A pool that has just been busy with short jobs, where some thread watches and
+ * some may still wait awake, runs long ones at the same time nevertheless. */
+static void long_jobs_behind_short_ones_run_at_the_same_time(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(4);
+  struct meeting meeting = {0};
+  struct pl_work quick[32];
+  pthread_barrier_init(&meeting.barrier, NULL, 4);
+  for (int i = 0; i < 32; i++)
+    pl_work_init(world->loop, &quick[i], ignore, NULL);
+  for (int round = 0; round < 200; round++) {
+    for (int i = 0; i < 1 + round % 32; i++)
+      assert_int_equal(pl_work_submit(&quick[i], nothing), 0);
+    for (int i = 0; i < 4; i++) {
+      pl_work_init(world->loop, &meeting.work[i], ignore, &meeting);
+      assert_int_equal(pl_work_submit(&meeting.work[i], attend), 0);
+    }
+    expect_run(world, PL_LOOP_DEFAULT, 0);
+  }
+  assert_int_equal(meeting.most, 4);
+  pthread_barrier_destroy(&meeting.barrier);
+  world_end(world);
+}
+
+/* The same while the loop's thread does not come to its poll phase. */
+static void long_jobs_start_while_the_loop_is_busy(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(3);
+  struct meeting meeting = {0};
+  struct pl_work quick[8];
+  pthread_barrier_init(&meeting.barrier, NULL, 4);
+  for (int i = 0; i < 8; i++)
+    pl_work_init(world->loop, &quick[i], ignore, NULL);
+  for (int round = 0; round < 50; round++) {
+    for (int i = 0; i < 8; i++)
+      assert_int_equal(pl_work_submit(&quick[i], nothing), 0);
+    expect_run(world, PL_LOOP_DEFAULT, 0);
+    for (int i = 0; i < 3; i++) {
+      pl_work_init(world->loop, &meeting.work[i], ignore, &meeting);
+      assert_int_equal(pl_work_submit(&meeting.work[i], attend), 0);
+    }
+    pthread_barrier_wait(&meeting.barrier); /* with the three of them */
+    expect_run(world, PL_LOOP_DEFAULT, 0);
+  }
+  pthread_barrier_destroy(&meeting.barrier);
+  world_end(world);
+}
+
 enum { SHORT_JOBS = 63 };
 
 struct crowd {
@@ -279,6 +327,79 @@ static void wait_at_gate(void *arg) {
   struct crowd *crowd = arg;
   while (!atomic_load(&crowd->open))
     sleep_ms(1);
+}
+
+enum { MANY_JOBS = 2500 };
+
+struct order {
+  int ran;
+  int seen[MANY_JOBS];
+  struct numbered {
+    struct pl_work work;
+    struct order *order;
+    int number;
+  } jobs[MANY_JOBS];
+};
+
+static void note_number(void *arg) {
+  struct numbered *job = arg;
+  job->order->seen[job->order->ran++] = job->number;
+}
+
+static void take_any_status(void *arg, int status) {
+  (void)arg;
+  assert_true(status == 0 || status == PL_ECANCELED);
+}
+
+/* More jobs than the ring holds, in front of a thread that is held up: some
+ * of the ring and some of the rest are cancelled, the others keep order. */
+static void more_jobs_than_fit_keep_their_order(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(1);
+  struct crowd crowd = {0};
+  struct order *order = calloc(1, sizeof *order);
+  assert_non_null(order);
+  pl_work_init(world->loop, &crowd.gates[0], ignore, &crowd);
+  pl_work_submit(&crowd.gates[0], wait_at_gate);
+  for (int i = 0; i < MANY_JOBS; i++) {
+    struct numbered *job = &order->jobs[i];
+    job->order = order;
+    job->number = i;
+    pl_work_init(world->loop, &job->work, take_any_status, job);
+    assert_int_equal(pl_work_submit(&job->work, note_number), 0);
+  }
+  for (int i = 0; i < MANY_JOBS; i += 10)
+    assert_int_equal(pl_work_cancel(&order->jobs[i].work), 0);
+  atomic_store(&crowd.open, true);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  assert_int_equal(order->ran, MANY_JOBS - MANY_JOBS / 10);
+  for (int i = 1; i < order->ran; i++)
+    assert_true(order->seen[i - 1] < order->seen[i]);
+  free(order);
+  world_end(world);
+}
+
+/* All that were spilled are cancelled again; the ring is used again. */
+static void what_did_not_fit_can_be_cancelled_to_the_last(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(1);
+  struct crowd crowd = {0};
+  struct order *order = calloc(1, sizeof *order);
+  assert_non_null(order);
+  pl_work_init(world->loop, &crowd.gates[0], ignore, &crowd);
+  pl_work_submit(&crowd.gates[0], wait_at_gate);
+  for (int i = 0; i < MANY_JOBS; i++) {
+    order->jobs[i].order = order;
+    pl_work_init(world->loop, &order->jobs[i].work, take_any_status, NULL);
+    pl_work_submit(&order->jobs[i].work, nothing);
+  }
+  for (int i = 0; i < MANY_JOBS; i++)
+    assert_int_equal(pl_work_cancel(&order->jobs[i].work), 0);
+  atomic_store(&crowd.open, true);
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  assert_int_equal(order->ran, 0);
+  free(order);
+  world_end(world);
 }
 
 static void wait_for_the_quick(void *arg) {
@@ -389,6 +510,10 @@ int main(void) {
       cmocka_unit_test(cancelled_jobs_report_in_order_before_the_running_one),
       cmocka_unit_test(a_job_can_be_submitted_again_from_its_own_callback),
       cmocka_unit_test(the_pool_has_as_many_threads_as_asked_for_or_four),
+      cmocka_unit_test(long_jobs_behind_short_ones_run_at_the_same_time),
+      cmocka_unit_test(long_jobs_start_while_the_loop_is_busy),
+      cmocka_unit_test(more_jobs_than_fit_keep_their_order),
+      cmocka_unit_test(what_did_not_fit_can_be_cancelled_to_the_last),
       cmocka_unit_test(stat_reports_what_stat_says),
       cmocka_unit_test(quick_jobs_do_not_wait_behind_a_slow_one),
       cmocka_unit_test(a_full_pool_loses_no_job),

@@ -482,7 +482,7 @@ struct pl_work {
   struct pl_object head; /* word: enum pl__work_state */
   void (*job)(void *arg);
   struct pl_work *below;           /* in the stack of the done */
-  _Atomic(struct pl_work *) *slot; /* where a thread of the pool keeps it */
+  _Atomic(struct pl_work *) *slot; /* where it waits for a thread */
   int status;
 };
 
@@ -492,9 +492,11 @@ void pl_work_init(struct pl_loop *loop, struct pl_work *work, pl_event_fn *fn,
                   void *arg);
 
 /*
- * Runs job(arg) on a thread of the pool, first come, first served (when many
- * wait, a thread takes some at a time), then the callback in the poll phase.
- * The pool starts its threads when it needs them; they block all signals.
+ * Runs job(arg) on a thread of the pool, first come, first served, then the
+ * callback in the poll phase. The pool starts its threads when it needs them;
+ * they block all signals. When it has just been busy, and as long as the loop
+ * does not come to its poll phase, a job may wait up to a millisecond behind a
+ * long one before another thread looks after it.
  * Errors: PL_EBUSY when it is under way already, PL_ENOMEM, PL_EAGAIN (no
  * thread could be started).
  * Rule: LOOP-POOL-1 to -10.
