@@ -8,7 +8,8 @@
  *    one is at work, which looks when its job ends, and another one watches:
  *    it sleeps for at most PL__WATCH_NS. So a burst of short jobs wakes one
  *    thread, and a job waits behind a long one for that time at most; and not
- *    even that when the loop goes to sleep, which calls a thread first.
+ *    even that when the loop goes to sleep, which calls a thread first. Who
+ *    watched while nothing was submitted sleeps on, until it is called.
  *  - `attended` changes under the lock, and whoever clears it looks at the
  *    queue behind that. Who submits does the reverse, so nothing is missed.
  *  - Threads are started one by one, when a job finds nobody idle, up to
@@ -194,9 +195,12 @@ static void watch(struct pl__pool *pool, struct worker *worker) {
   sleep_until(pool, worker, &moment);
 }
 
-/* Sleeps, as the one who watches if others are awake and nobody does. */
-static void park(struct pl__pool *pool, struct worker *worker) {
-  bool watches = pool->watcher == NULL &&
+/* Sleeps, as the one who watches if others are awake and nobody does. False
+ * when it watched and nothing at all was submitted: then it is not worth it. */
+static bool park(struct pl__pool *pool, struct worker *worker,
+                 bool worth_watching) {
+  size_t tail = atomic_load(&pool->queue.tail);
+  bool watches = worth_watching && pool->watcher == NULL &&
                  (atomic_load(&pool->busy) != 0 || pool->searching);
   worker->called = false;
   if (watches)
@@ -216,6 +220,8 @@ static void park(struct pl__pool *pool, struct worker *worker) {
     pool->watcher = NULL;
   else
     pl__list_remove(&worker->idle);
+  return worker->called || !watches ||
+         tail != atomic_load(&pool->queue.tail);
 }
 
 static void *run_thread(void *arg) {
@@ -223,6 +229,7 @@ static void *run_thread(void *arg) {
   struct pl__pool *pool = worker->pool;
   pthread_mutex_lock(&pool->lock);
   pool->waking = false;
+  bool worth_watching = true;
   while (!pool->ending) {
     atomic_fetch_add(&pool->busy, 1);
     update_attended(pool); /* run_jobs() looks behind that */
@@ -231,7 +238,8 @@ static void *run_thread(void *arg) {
     run_jobs(pool, patient);
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_sub(&pool->busy, 1);
-    if (!search(pool) && !pool->ending) park(pool, worker);
+    if (!search(pool) && !pool->ending)
+      worth_watching = park(pool, worker, worth_watching);
   }
   pthread_mutex_unlock(&pool->lock);
   return NULL;

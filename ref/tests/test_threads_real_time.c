@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static void sleep_ms(long ms) {
@@ -480,6 +481,30 @@ static void a_full_pool_loses_no_job(void **unused) {
   world_end(world);
 }
 
+static long times_slept(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_nvcsw;
+}
+
+static void long_nap(void *arg) {
+  (void)arg;
+  sleep_ms(300);
+}
+
+/* Who watches over a long job does not look after it every millisecond. */
+static void threads_without_work_stay_asleep(void **unused) {
+  (void)unused;
+  struct world *world = world_begin_pool(4);
+  for (int i = 0; i < 3; i++)
+    pl_work_submit(&act_work(world, "quick", NULL)->as.work, nothing);
+  pl_work_submit(&act_work(world, "long", NULL)->as.work, long_nap);
+  long before = times_slept();
+  expect_run(world, PL_LOOP_DEFAULT, 0);
+  assert_in_range(times_slept() - before, 1, 100);
+  world_end(world);
+}
+
 static void a_finished_job_is_reported_in_the_first_poll(void **unused) {
   (void)unused;
   struct world *world = world_begin_pool(1);
@@ -517,6 +542,7 @@ int main(void) {
       cmocka_unit_test(stat_reports_what_stat_says),
       cmocka_unit_test(quick_jobs_do_not_wait_behind_a_slow_one),
       cmocka_unit_test(a_full_pool_loses_no_job),
+      cmocka_unit_test(threads_without_work_stay_asleep),
       cmocka_unit_test(a_finished_job_is_reported_in_the_first_poll),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
