@@ -228,15 +228,20 @@ static void ignore(void *arg, int status) {
   assert_int_equal(status, 0);
 }
 
+static void submit_meeting(struct world *world, struct meeting *meeting,
+                           unsigned jobs) {
+  for (unsigned i = 0; i < jobs; i++) {
+    pl_work_init(world->loop, &meeting->work[i], ignore, meeting);
+    assert_int_equal(pl_work_submit(&meeting->work[i], attend), 0);
+  }
+}
+
 /* Only if `threads` threads run at a time do they all get past the barrier. */
 static void check_pool_size(unsigned option, unsigned threads) {
   struct world *world = world_begin_pool(option);
   struct meeting meeting = {0};
   pthread_barrier_init(&meeting.barrier, NULL, threads);
-  for (unsigned i = 0; i < threads * 3; i++) {
-    pl_work_init(world->loop, &meeting.work[i], ignore, &meeting);
-    assert_int_equal(pl_work_submit(&meeting.work[i], attend), 0);
-  }
+  submit_meeting(world, &meeting, threads * 3);
   expect_run(world, PL_LOOP_DEFAULT, 0);
   assert_int_equal(meeting.most, threads);
   pthread_barrier_destroy(&meeting.barrier);
@@ -268,23 +273,30 @@ static void stat_reports_what_stat_says(void **unused) {
   world_end(world);
 }
 
+enum { QUICK = 32 };
+
+static void init_quick(struct world *world, struct pl_work *quick) {
+  for (int i = 0; i < QUICK; i++)
+    pl_work_init(world->loop, &quick[i], ignore, NULL);
+}
+
+static void submit_quick(struct pl_work *quick, int count) {
+  for (int i = 0; i < count; i++)
+    assert_int_equal(pl_work_submit(&quick[i], nothing), 0);
+}
+
 /* A pool that has just been busy with short jobs, where some thread watches and
  * some may still wait awake, runs long ones at the same time nevertheless. */
 static void long_jobs_behind_short_ones_run_at_the_same_time(void **unused) {
   (void)unused;
   struct world *world = world_begin_pool(4);
   struct meeting meeting = {0};
-  struct pl_work quick[32];
+  struct pl_work quick[QUICK];
   pthread_barrier_init(&meeting.barrier, NULL, 4);
-  for (int i = 0; i < 32; i++)
-    pl_work_init(world->loop, &quick[i], ignore, NULL);
+  init_quick(world, quick);
   for (int round = 0; round < 200; round++) {
-    for (int i = 0; i < 1 + round % 32; i++)
-      assert_int_equal(pl_work_submit(&quick[i], nothing), 0);
-    for (int i = 0; i < 4; i++) {
-      pl_work_init(world->loop, &meeting.work[i], ignore, &meeting);
-      assert_int_equal(pl_work_submit(&meeting.work[i], attend), 0);
-    }
+    submit_quick(quick, 1 + round % QUICK);
+    submit_meeting(world, &meeting, 4);
     expect_run(world, PL_LOOP_DEFAULT, 0);
   }
   assert_int_equal(meeting.most, 4);
@@ -297,18 +309,13 @@ static void long_jobs_start_while_the_loop_is_busy(void **unused) {
   (void)unused;
   struct world *world = world_begin_pool(3);
   struct meeting meeting = {0};
-  struct pl_work quick[8];
+  struct pl_work quick[QUICK];
   pthread_barrier_init(&meeting.barrier, NULL, 4);
-  for (int i = 0; i < 8; i++)
-    pl_work_init(world->loop, &quick[i], ignore, NULL);
+  init_quick(world, quick);
   for (int round = 0; round < 50; round++) {
-    for (int i = 0; i < 8; i++)
-      assert_int_equal(pl_work_submit(&quick[i], nothing), 0);
+    submit_quick(quick, 8);
     expect_run(world, PL_LOOP_DEFAULT, 0);
-    for (int i = 0; i < 3; i++) {
-      pl_work_init(world->loop, &meeting.work[i], ignore, &meeting);
-      assert_int_equal(pl_work_submit(&meeting.work[i], attend), 0);
-    }
+    submit_meeting(world, &meeting, 3);
     pthread_barrier_wait(&meeting.barrier); /* with the three of them */
     expect_run(world, PL_LOOP_DEFAULT, 0);
   }
@@ -328,6 +335,12 @@ static void wait_at_gate(void *arg) {
   struct crowd *crowd = arg;
   while (!atomic_load(&crowd->open))
     sleep_ms(1);
+}
+
+/* Holds up one thread until the crowd is let in. */
+static void hold_up(struct world *world, struct crowd *crowd, int gate) {
+  pl_work_init(world->loop, &crowd->gates[gate], ignore, crowd);
+  pl_work_submit(&crowd->gates[gate], wait_at_gate);
 }
 
 enum { MANY_JOBS = 2500 };
@@ -360,8 +373,7 @@ static void more_jobs_than_fit_keep_their_order(void **unused) {
   struct crowd crowd = {0};
   struct order *order = calloc(1, sizeof *order);
   assert_non_null(order);
-  pl_work_init(world->loop, &crowd.gates[0], ignore, &crowd);
-  pl_work_submit(&crowd.gates[0], wait_at_gate);
+  hold_up(world, &crowd, 0);
   for (int i = 0; i < MANY_JOBS; i++) {
     struct numbered *job = &order->jobs[i];
     job->order = order;
@@ -387,8 +399,7 @@ static void what_did_not_fit_can_be_cancelled_to_the_last(void **unused) {
   struct crowd crowd = {0};
   struct order *order = calloc(1, sizeof *order);
   assert_non_null(order);
-  pl_work_init(world->loop, &crowd.gates[0], ignore, &crowd);
-  pl_work_submit(&crowd.gates[0], wait_at_gate);
+  hold_up(world, &crowd, 0);
   for (int i = 0; i < MANY_JOBS; i++) {
     order->jobs[i].order = order;
     pl_work_init(world->loop, &order->jobs[i].work, take_any_status, NULL);
@@ -419,10 +430,8 @@ static void quick_jobs_do_not_wait_behind_a_slow_one(void **unused) {
   (void)unused;
   struct world *world = world_begin_pool(2);
   struct crowd crowd = {0};
-  for (int i = 0; i < 2; i++) {
-    pl_work_init(world->loop, &crowd.gates[i], ignore, &crowd);
-    pl_work_submit(&crowd.gates[i], wait_at_gate);
-  }
+  for (int i = 0; i < 2; i++)
+    hold_up(world, &crowd, i);
   pl_work_init(world->loop, &crowd.slow, ignore, &crowd);
   pl_work_submit(&crowd.slow, wait_for_the_quick);
   for (int i = 0; i < SHORT_JOBS; i++) {
