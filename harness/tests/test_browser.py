@@ -544,8 +544,10 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         None, [speed._document()], speed._tracks()))
     good, bad = read_many(samples.write_results(folder / "results"))
     ways: Any = importlib.import_module("test_ways_to_serve")
-    served = measure_ways(ways._places(folder, ways._answer()), True,
-                          folder / "out")
+    fakes: Any = importlib.import_module("fakes")
+    served = measure_ways(
+        fakes.fake_app(folder, "ways-to-serve", ways._answer()), True,
+        folder / "out")
     leaking = {
         "leak": "cache", "implementation": "ref", "state": "leaks",
         "verdict": "leak", "samples": [

@@ -16,7 +16,7 @@ from plumbline.places import find_places
 from plumbline.skeletons import SKELETONS, write_skeleton
 
 ROOT = Path(__file__).parents[2]
-_TOOLS = {"javascript": "node", "c": "cc", "rust": "cargo", "go": "go"}
+_TOOLS = {"javascript": "node", "c": "make", "rust": "cargo", "go": "go"}
 # Debian's crates, so that cargo asks no network.
 _CRATES = Path("/usr/share/cargo/registry")
 
