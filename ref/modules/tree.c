@@ -240,8 +240,9 @@ static bool must_list(const struct pl_resolver *resolver,
 }
 
 /* The path of a node, in the resolver's own text; NULL for want of memory. */
-static struct pl__text *path_of(struct pl__job *job, const struct pl__dir *dir,
-                                const struct pl__node *node) {
+static inline struct pl__text *path_of(struct pl__job *job,
+                                       const struct pl__dir *dir,
+                                       const struct pl__node *node) {
   struct pl__text *path = &job->resolver->path;
   pl__text_set(path, dir->path, dir->length > 1 ? dir->length : 0);
   pl__text_byte(path, '/');
