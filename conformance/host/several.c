@@ -361,7 +361,8 @@ static bool timer_operation(struct several *host, const char *name,
     struct listener *callback = several_callback(host, value);
     void *object = several_new(host, loop->size_of(known[i].kind));
     if (callback == NULL) callback = several_new(host, sizeof *callback);
-    if (several_text(value, "id") != NULL) several_refuse(host, name);
+    if (several_text(value, "id") != NULL)
+      several_make(host, ACTOR_TIMER, value)->own = object;
     int error =
         loop->init(host->loop, known[i].kind, object, on_timer, callback);
     if (error == 0)
@@ -374,6 +375,15 @@ static bool timer_operation(struct several *host, const char *name,
     return true;
   }
   return false;
+}
+
+/* Whether the loop waits for a timer. */
+static void keep_alive(struct several *host, const char *name,
+                       const json_t *value) {
+  const struct pl_loop_table *loop = &host->library->loop;
+  const struct actor *timer = several_find(host, value);
+  if (timer->kind != ACTOR_TIMER) several_refuse(host, name);
+  (strcmp(name, "ref") == 0 ? loop->ref : loop->unref)(timer->own);
 }
 
 static void leave(struct several *host, const json_t *value) {
@@ -396,6 +406,8 @@ static bool own_operation(struct several *host, const char *name,
     catch_signal(host, value);
   else if (strcmp(name, "stop") == 0)
     host->library->loop.handle_stop(several_find(host, value)->own);
+  else if (strcmp(name, "ref") == 0 || strcmp(name, "unref") == 0)
+    keep_alive(host, name, value);
   else if (strcmp(name, "fs.stat") == 0)
     stat_file(host, value);
   else
