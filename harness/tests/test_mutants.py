@@ -125,7 +125,24 @@ def test_a_mutant_that_answers_right_survives(places: Places) -> None:
     """Its case misses it."""
     (verdict,) = _judge(places, _mutant("return SIX", "return 3 + 3"))
     assert not verdict.killed
-    assert verdict.missed == [IO]
+    assert verdict.missed == [IO] and verdict.attempts == 3
+
+
+def test_a_mutant_that_behaves_by_chance_is_judged_again(
+    places: Places, tmp_path: Path
+) -> None:
+    """And the table says so."""
+    here, gone = tmp_path / "here", tmp_path / "gone"
+    here.touch()
+    chance = (f'int rename(const char *, const char *);\n'
+              f'int six(void) {{ if (rename("{here}", "{gone}") == 0) '
+              f'return SIX; return 7;')
+    (verdict,) = _judge(places, _mutant("int six(void) {", chance))
+    assert verdict.kills == {IO: "fail"} and not verdict.missed
+    assert verdict.attempts == 2
+    out = StringIO()
+    print_matrix(Console(file=out, width=100, color_system=None), [verdict])
+    assert "killed when judged 2 times" in out.getvalue()
 
 
 def test_a_header_is_mutated_everywhere(places: Places) -> None:

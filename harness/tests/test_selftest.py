@@ -95,6 +95,19 @@ def test_a_failed_stage_shows_its_log(tmp_path: Path) -> None:
     assert str(tmp_path / "out/test/a.log") in text
 
 
+def test_what_failed_tests_told_is_shown_instead(tmp_path: Path) -> None:
+    """It need not be at the log's end."""
+    def work(bench: Bench) -> Count:
+        bench.run(["echo", "hello"])
+        return Count(failed=1, failures=["a"], said=["a:", "  for a reason"])
+
+    console, out = _console()
+    run_stages(console, Places(tmp_path, tmp_path),
+               [Stage("a", "doc", work)], Options())
+    assert "|   for a reason" in out.getvalue()
+    assert "hello" not in out.getvalue()
+
+
 def test_meson_results_are_counted(tmp_path: Path) -> None:
     """Time-outs and errors are failures, and named."""
     log = tmp_path / "meson-logs/testlog.json"
@@ -102,13 +115,16 @@ def test_meson_results_are_counted(tmp_path: Path) -> None:
     results = ["OK", "OK", "SKIP", "FAIL", "TIMEOUT", "EXPECTEDFAIL",
                "UNEXPECTEDPASS"]
     log.write_text("".join(
-        json.dumps({"name": f"t{n}", "result": r}) + "\n"
+        json.dumps({"name": f"t{n}", "result": r, "stdout": f"out {n}\n"})
+        + "\n"
         for n, r in enumerate(results)
     ))
     count = _meson_counts(tmp_path)
     assert (count.passed, count.failed, count.skipped) == (3, 3, 1)
     assert count.failures == ["t3: fail", "t4: timeout", "t6: "
                               "unexpectedpass"]
+    assert list(count.said) == ["t3:", "  out 3", "t4:", "  out 4", "t6:",
+                                "  out 6"]
 
 
 def test_conformance_counts_what_is_as_expected(
@@ -128,6 +144,7 @@ def test_conformance_counts_what_is_as_expected(
     count = _conformance(Bench(places, tmp_path / "o/log", lambda w: 0))
     assert (count.passed, count.failed, count.skipped) == (4, 4, 2)
     assert count.note.endswith("no node in PATH")
+    assert any("forbidden: " in line for line in count.said)
 
 
 def test_every_stage_is_named_once() -> None:

@@ -2,7 +2,9 @@
 """Judges mutants against the clean reference, two at a time.
 
 A kill needs both halves: the clean reference is as expected on the case, and
-the mutant is not (a forbidden trace, a time-out, a crash: all count).
+the mutant is not (a forbidden trace, a time-out, a crash: all count). A fault
+that depends on time may leave an allowed trace by chance: what a case named by
+the mutant missed is judged again, and the verdict says how often.
 """
 
 from __future__ import annotations
@@ -24,16 +26,18 @@ from plumbline.registry import Target
 __all__ = ["Verdict", "judge_mutants"]
 
 Progress = Callable[[int, int | None], None]
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What became of one mutant: the cases that killed it, each with the
-    verdict it got, and the named ones that did not."""
+    verdict it got, the named ones that did not, and how often it was judged."""
 
     mutant: Mutant
     kills: Mapping[str, str]
     missed: Sequence[str]
+    attempts: int = 1
 
     @property
     def killed(self) -> bool:
@@ -137,13 +141,18 @@ def _judge_one(
 ) -> Verdict:
     target = Target(name=mutant.id, spec="", provider=library,
                     label=mutant.id)
-    outcome = judge(
-        places,
-        target,
-        Request(select=full or mutant.killed_by, timeout_ms=timeout_ms),
-        library.parent / "results",
-        cancelled=stop.is_set,
-    )
-    kills = _kills(outcome, good)
-    missed = [case for case in mutant.killed_by if case not in kills]
-    return Verdict(mutant, kills, missed)
+    kills: dict[str, str] = {}
+    missed: Sequence[str] = mutant.killed_by
+    for attempt in range(1, _ATTEMPTS + 1):
+        outcome = judge(
+            places,
+            target,
+            Request(select=full or missed, timeout_ms=timeout_ms),
+            library.parent / "results",
+            cancelled=stop.is_set,
+        )
+        kills |= _kills(outcome, good)
+        missed = [case for case in mutant.killed_by if case not in kills]
+        if not missed or stop.is_set():
+            break
+    return Verdict(mutant, kills, missed, attempt)

@@ -64,6 +64,9 @@ def print_matrix(console: Console, verdicts: Sequence[Verdict]) -> None:
             state = Text("SURVIVED", "bold red")
         elif verdict.missed:
             state = Text("killed, but not as named", "bold red")
+        elif verdict.attempts > 1:
+            state = Text(f"killed when judged {verdict.attempts} times",
+                         "yellow")
         listed.add_row(str(number), verdict.mutant.id, state,
                        Text(verdict.mutant.why, "dim"))
     console.print(listed)

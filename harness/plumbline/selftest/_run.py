@@ -21,7 +21,8 @@ from plumbline.selftest._stages import counted
 __all__ = ["Options", "run_stages"]
 
 _GRACE = 10.0
-_SHOWN = 40  # lines of a failed stage's log
+_SHOWN = 40  # lines of a failed stage's log, or failures that are named
+_SAID = 200  # lines of what the failed tests told
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,14 @@ def _tell(console: Console, stage: Stage, count: Count, seconds: float,
         console.print(Text(f"    {failure}", "red"), soft_wrap=True)
     if len(count.failures) > _SHOWN:
         console.print(f"    … and {len(count.failures) - _SHOWN} more")
-    if count.failed and log.exists():
-        tail = log.read_text(errors="replace").splitlines()[-_SHOWN:]
-        for text in tail:
-            console.print(Text(f"    | {text}", "dim"), soft_wrap=True)
+    if not count.failed:
+        return
+    told = list(count.said[:_SAID])
+    if not told and log.exists():
+        told = log.read_text(errors="replace").splitlines()[-_SHOWN:]
+    for text in told:
+        console.print(Text(f"    | {text}", "dim"), soft_wrap=True)
+    if log.exists():
         console.print(f"    log: {log}", soft_wrap=True)
 
 

@@ -14,13 +14,15 @@ __all__ = ["Bench", "Count", "Failed", "Stage"]
 
 @dataclass(frozen=True)
 class Count:
-    """How many of a stage's tests ended how; `failures` names the failed."""
+    """How many of a stage's tests ended how; `failures` names the failed, and
+    `said` is what these told, line by line."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
     failures: Sequence[str] = ()
     note: str = ""
+    said: Sequence[str] = ()
 
     def __add__(self, other: Count) -> Count:
         return Count(
@@ -29,6 +31,7 @@ class Count:
             self.skipped + other.skipped,
             (*self.failures, *other.failures),
             "; ".join(filter(None, (self.note, other.note))),
+            (*self.said, *other.said),
         )
 
 

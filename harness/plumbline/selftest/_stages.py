@@ -17,6 +17,7 @@ from pathlib import Path
 
 from plumbline.errors import PlumblineError
 from plumbline.places import Places
+from plumbline.results import CaseResult, show_event
 from plumbline.selftest._stage import Bench, Count, Failed, Stage
 
 __all__ = ["stages"]
@@ -26,10 +27,19 @@ _PINNED = ("node@12.8.1", "node@22", "bun", "deno",
 _SANITIZERS = {"asan": "address,undefined", "tsan": "thread"}
 
 
+_TOLD = 40  # lines at most of what one failed test told
+
+
+def _told(name: str, text: str) -> list[str]:
+    """The end of what a failed test printed, under its name."""
+    return [f"{name}:", *(f"  {line}" for line in text.splitlines()[-_TOLD:])]
+
+
 def _meson_counts(build: Path) -> Count:
     """Counts of the last `meson test`, from its log of JSON lines."""
     passed = skipped = 0
     failures: list[str] = []
+    said: list[str] = []
     path = build / "meson-logs" / "testlog.json"
     for line in path.read_text(encoding="utf-8").splitlines():
         test = json.loads(line)
@@ -39,7 +49,9 @@ def _meson_counts(build: Path) -> Count:
             skipped += 1
         else:
             failures.append(f"{test['name']}: {test['result'].lower()}")
-    return Count(passed, len(failures), skipped, failures)
+            said += _told(test["name"], test.get("stdout", "")
+                          + test.get("stderr", ""))
+    return Count(passed, len(failures), skipped, failures, said=said)
 
 
 def _meson(bench: Bench, build: Path) -> Count:
@@ -73,17 +85,21 @@ def _pytest(bench: Bench) -> Count:
         raise Failed(f"pytest did not run (exit status {status})")
     passed = skipped = 0
     failures: list[str] = []
+    said: list[str] = []
     for case in xml.parse(report).getroot().iter("testcase"):
         kinds = {child.tag for child in case}
         if kinds & {"failure", "error"}:
             failures.append(f"{case.get('classname')}::{case.get('name')}")
+            said += _told(failures[-1], "".join(
+                child.text or "" for child in case
+                if child.tag in ("failure", "error")))
         elif "skipped" in kinds:
             skipped += 1
         else:
             passed += 1
     if status and not failures:
         raise Failed(f"pytest ended with {status}")
-    return Count(passed, len(failures), skipped, failures)
+    return Count(passed, len(failures), skipped, failures, said=said)
 
 
 def _one(bench: Bench, words: Sequence[str], name: str) -> Count:
@@ -109,6 +125,16 @@ def _corpus(bench: Bench) -> Count:
         bench, [*python, "vocabulary", "--check", "--root", "."],
         "generated pages are current",
     )
+
+
+def _story(case: CaseResult) -> str:
+    """Why a case is not as expected, and what was seen instead."""
+    why = case.explanation.summary if case.explanation else ""
+    traces = [
+        f"{trace.count} x {'allowed' if trace.allowed else 'forbidden'}: "
+        + ", ".join(map(show_event, trace.events)) for trace in case.traces
+    ]
+    return "\n".join(filter(None, (why, case.detail, *traces, case.stderr)))
 
 
 def _judged(
@@ -140,6 +166,7 @@ def _judged(
             [f"{c.id} on {outcome.results.label}: {c.verdict}"
              for c in wrong],
             outcome.results.label,
+            [line for c in wrong for line in _told(c.id, _story(c))],
         )
     return total
 
@@ -169,6 +196,7 @@ def _mutants(bench: Bench) -> Count:
     clean = read_registry(places).resolve("ref")
     workshop = Workshop(places.root / "ref", places.build)
     total = Count()
+    again: list[str] = []
     for area in areas(folder):
         mutants = read_mutants(folder, area, places.short(folder))
         check_cases(mutants, catalog)
@@ -181,9 +209,11 @@ def _mutants(bench: Bench) -> Count:
                f"is not killed by {', '.join(v.missed)}")
             for v in bad
         ])
+        again += [f"{v.mutant.id} behaved {v.attempts - 1}x first"
+                  for v in verdicts if v.attempts > 1 and v not in bad]
     if not total.passed and not total.failed:
         raise Failed("there are no mutants")
-    return total
+    return total + Count(note="; ".join(again))
 
 
 def _sanitized(name: str) -> Stage:
