@@ -286,7 +286,7 @@ def _version_of(entry: Entry, path: Path) -> str | None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=10,
+            timeout=60,
             env={**os.environ, **entry.env},
         )
     except (OSError, subprocess.TimeoutExpired):

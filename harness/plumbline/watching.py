@@ -68,8 +68,15 @@ def _look(root: Path, own: Sequence[Path]) -> dict[Path, Stamp]:
 def changes(
     root: Path, own: Sequence[Path], sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[list[Path]]:
-    """The files that changed, each time that some did; never ends."""
-    old = _look(root, own)
+    """The files that changed since this call, each time that some did; never
+    ends."""
+    return _changes(root, own, sleep, _look(root, own))
+
+
+def _changes(
+    root: Path, own: Sequence[Path], sleep: Callable[[float], None],
+    old: dict[Path, Stamp],
+) -> Iterator[list[Path]]:
     while True:
         new = _look(root, own)
         if new == old:
@@ -103,7 +110,7 @@ def watch(places: Places, own: Sequence[Path]) -> int:
     everybody ends it: status 0."""
     command = _again(places)
     try:
-        looks = changes(places.root, own)
+        looks = changes(places.root, own)  # what changes meanwhile counts
         subprocess.run(command, check=False)
         click.echo("watching; Ctrl-C ends it", err=True)
         for changed in looks:

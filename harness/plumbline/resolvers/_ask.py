@@ -162,7 +162,7 @@ def _version_of(path: str | None) -> str | None:
         return None
     try:
         said = subprocess.run([path, "--version"], capture_output=True,
-                              text=True, timeout=20).stdout
+                              text=True, timeout=60).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.fullmatch(r"v(\d+\.\d+\.\d+)\S*\s*", said)
