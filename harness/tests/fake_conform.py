@@ -2,11 +2,12 @@
 """A judge for the harness's tests: writes made-up results in the real format.
 
 FAKE_CONFORM picks what it does: `good` (the default), `bad`, `truncated`,
-`nothing` (says why and ends with 2), `slow` (a case a second, ends on SIGINT
-as the real one does), `stubborn` (as slow, but deaf to SIGINT), `segv`, `ask`
-(loads the provider and calls plumb_answer(): 42 is right, a negative answer
-stands for a hang, and anything else fails the first case), `deaf-libuv`
-(libuv supports nothing).
+`nothing` (says why and ends with 2), `slow` (a case a second), `held` (stands
+still behind two cases until SIGINT, and ends as the real one does), `stubborn`
+(stands still behind the first line, deaf to SIGINT), `segv`, `ask` (loads the
+provider and calls plumb_answer(): 42 is right, a negative answer stands for a
+hang, and anything else fails the first case), `deaf-libuv` (libuv supports
+nothing).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import samples
+
+_LONGEST = 600.0  # seconds; a test that forgets a judge leaves it no longer
 
 
 def _selected(
@@ -94,8 +97,12 @@ def main(arguments: list[str]) -> int:
                 print(json.dumps(cut[-1]), file=file)
                 return 130
             print(json.dumps(line), file=file, flush=True)
-            if mode in ("slow", "stubborn"):
+            if mode == "slow":
                 time.sleep(1)
+            if number == {"held": 2, "stubborn": 0}.get(mode):
+                end = time.monotonic() + _LONGEST
+                while not stopped and time.monotonic() < end:
+                    time.sleep(0.02)
             if mode == "segv" and number == 1:
                 os.kill(os.getpid(), signal.SIGSEGV)
     if all(case["verdict"] == "unsupported" for case in cases):

@@ -313,6 +313,12 @@ def write_build(folder: Path) -> Path:
     return folder
 
 
+def held_judges(folder: Path) -> int:
+    """How many judges have come to where FAKE_CONFORM=held stands still."""
+    return sum(path.read_bytes().count(b"\n") == 3
+               for path in folder.glob(".*.part"))
+
+
 def golden(name: str, text: str) -> None:
     """Compare with a file of golden/; PLUMBLINE_GOLDEN=write rewrites it."""
     path = Path(__file__).parent / "golden" / name

@@ -75,11 +75,12 @@ def cli(tmp_path: Path) -> Cli:
     def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(HARNESS),
                "PLUMBLINE_BUILD": str(build), "HOME": str(tmp_path),
+               "PLUMBLINE_OUT": str(tmp_path / "out"),
                "LANG": "C.UTF-8", "ASKED": str(tmp_path / "asked"), **more}
         return subprocess.run(
             [sys.executable, "-m", "plumbline.cli", "explore", *words],
             cwd=tmp_path, env=env, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=300)
 
     return run
 

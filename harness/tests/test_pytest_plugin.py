@@ -43,7 +43,7 @@ def run(tmp_path: Path) -> Run:
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider",
              *words],
-            cwd=root, env=env, capture_output=True, text=True, timeout=60,
+            cwd=root, env=env, capture_output=True, text=True, timeout=300,
         )
 
     return pytest_

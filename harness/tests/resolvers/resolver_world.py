@@ -84,6 +84,7 @@ def cli(binary: Path, tmp_path: Path) -> Cli:
             text=True, timeout=300,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(_HARNESS),
                  "HOME": str(tmp_path), "LANG": "C.UTF-8",
-                 "PLUMBLINE_BUILD": str(binary.parents[3])})
+                 "PLUMBLINE_BUILD": str(binary.parents[3]),
+                 "PLUMBLINE_OUT": str(tmp_path / "out")})
 
     return run
