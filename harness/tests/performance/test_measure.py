@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from plumbline.measure import (
     spread,
     write_document,
 )
+from plumbline.measure import _adapter
 from plumbline.measure._adapter import bench_adapter, workload_of
 from plumbline.measure._rounds import run_surviving
 from plumbline.registry import Target
@@ -67,17 +70,31 @@ def test_a_crash_is_named_and_costs_nobody_else(
 
 
 def test_a_process_without_an_end_is_ended(
-    bench: Path, library: Library, tmp_path: Path
+    bench: Path, library: Library, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And what it was doing is named."""
+    """And what it was doing is named. Its time is what it has after it has
+    begun, however long a busy machine needs to start it."""
+    class Begun(subprocess.Popen[str]):
+        def wait(self, timeout: float | None = None) -> int:
+            assert isinstance(self.args, list)
+            raw = Path(self.args[self.args.index("--raw") + 1])
+            end = time.monotonic() + 120
+            while timeout is not None and time.monotonic() < end and not (
+                    raw.exists() and raw.read_text().endswith("\n")):
+                time.sleep(0.01)
+            return super().wait(timeout)
+
+    monkeypatch.setattr("plumbline.measure._process.subprocess.Popen", Begun)
     hung = tmp_path / "hung"
     hung.write_text("#!/bin/sh\nfor w; do case $last in --raw) "
                     "echo '{\"begin\":\"b/impl:ref\"}' >$w;; esac; last=$w; "
                     "done\nexec sleep 60\n")
     hung.chmod(0o755)
     found = run_planned(hung, [library("ref", TIMES)], ["b/impl:ref 1 1"],
-                        limit=0.5)
+                        limit=0.1)
     assert found.crash and "did not end within" in found.crash.how
+    assert found.crash.name == "b"
 
 
 def test_a_refused_plan_says_why(bench: Path, library: Library) -> None:
@@ -311,7 +328,16 @@ def test_an_adapter_s_faults_cost_one_benchmark_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Death, chatter, silence, nonsense: named; the rest is measured."""
-    monkeypatch.setattr("plumbline.measure._adapter._LIMIT", 1.0)
+    ask = _adapter._Session.ask
+
+    def impatient(
+        session: _adapter._Session, message: dict[str, Any], limit: float
+    ) -> dict[str, Any]:
+        """Only who hangs is given up soon."""
+        return ask(session, message,
+                   0.1 if message.get("workload") == "hangs" else limit)
+
+    monkeypatch.setattr(_adapter._Session, "ask", impatient)
     path = tmp_path / "adapter.py"
     path.write_text(ADAPTER)
     target = Target("js", "", command=(sys.executable, str(path)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,17 @@ from plumbline.registry import Target
 
 FAKE = """#!{python}
 import os, sys, time
+
+# Ticks of the process that goes on for ever, once it is there.
+def used():
+    while True:
+        try:
+            pid = open({pids!r}).read().split()[0]
+            stat = open("/proc/%s/stat" % pid).read()
+            return int(stat.rpartition(")")[2].split()[11])
+        except (OSError, IndexError):
+            time.sleep(0.01)
+
 verb = sys.argv[1]
 if verb == "list":
     print("fd-oneway raw\\nfd-oneway ref\\nfd-acked ref\\nfd-acked libuv")
@@ -22,12 +34,13 @@ elif verb == "serve":
     if os.fork() == 0:
         open({pids!r}, "a").write("%d\\n" % os.getpid())
         while True: pass
-    if {mute}: time.sleep(60)
+    if {mute}: time.sleep(600)
     print("listening 4711", flush=True)
     sys.stdin.read()
 elif verb == "load":
     assert sys.argv[2:4] == ["4711", "4"]
-    time.sleep(0.1)
+    begun = used()
+    while used() < begun + 2: time.sleep(0.01)
     print({load!r})
 else:
     print({pipe!r})
@@ -105,11 +118,19 @@ def test_a_server_s_processes_are_counted_and_ended(tmp_path: Path) -> None:
     assert isinstance(record, Record), record
     assert record.real == (200000.0,) and record.cpu[0] > 0
     pid = int((tmp_path / "pids").read_text())
+    end = time.monotonic() + 60
+    while _runs(pid):
+        assert time.monotonic() < end, "it goes on"
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    """A process that was killed is gone, or soon waited for."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-        assert state.split()[0] == "Z"
-    except FileNotFoundError:
-        pass
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state.split()[0] not in "ZX"
 
 
 @pytest.mark.parametrize("name, fake, why", [
@@ -124,7 +145,8 @@ def test_a_program_that_fails_is_named(
     fake: dict[str, object], why: str,
 ) -> None:
     """And has no time."""
-    monkeypatch.setattr("plumbline.measure._programs._LIMIT", 3.0)
+    if "mute" in fake:
+        monkeypatch.setattr("plumbline.measure._programs._LIMIT", 0.5)
     crash = _only(tmp_path, name, **fake)
     assert isinstance(crash, Crash)
     assert crash.name == name and why in crash.how
