@@ -11,8 +11,8 @@
 
 enum {
   START_TRIES = 3, /* in a row; then the run is given up */
-  GRACE_MS = 100,  /* for processes that are about to end */
-  POLITE_MS = 2000 /* for an adapter that was asked to stop */
+  GRACE_MS = 1000, /* for processes that are about to end */
+  POLITE_MS = 3000 /* for an adapter that was asked to stop */
 };
 
 static char *command_text(char **argv) {
@@ -66,7 +66,9 @@ static struct pl_known known_now(const struct pl_adapter *adapter) {
   return known;
 }
 
-/* Whether a process that the run's own has left is alive. */
+/* Whether a process that the run's own has left is alive. One that gets a new
+ * parent while we look may be passed over, so nobody is only nobody when seen
+ * twice. */
 static bool others_live(void *data) {
   struct pl_adapter *adapter = data;
   struct pl_session *alone = adapter->alone;
@@ -74,7 +76,8 @@ static bool others_live(void *data) {
   struct pl_known known = known_now(adapter);
   adapter->alone = alone;
   struct pl_pids found = {0};
-  pl_audit_descendants(0, &known, &found);
+  for (int look = 0; look < 2 && found.count == 0; look++)
+    pl_audit_descendants(0, &known, &found);
   bool any = found.count > 0;
   pl_pids_free(&found);
   pl_known_free(&known);

@@ -12,7 +12,7 @@
 
 /* How long a process that closed its stdout may take to end: on a busy machine
  * its status comes a good while after the end of its output. */
-enum { ENDING_MS = 500 };
+enum { ENDING_MS = 2000 };
 
 static uint64_t deadline_after(unsigned ms) {
   return uv_hrtime() + (uint64_t)ms * 1000000u;

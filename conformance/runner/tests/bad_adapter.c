@@ -7,8 +7,8 @@
  * a run shows both that the fault gets its verdict and that the cases after
  * it are judged as if nothing had happened. Modes that begin at the start, or
  * concern every answer, say so below. Where BAD_ADAPTER_DIARY names a file,
- * each process adds an s to it when it starts, an r for a program, and an i
- * for one that has its process for itself.
+ * each process adds an s to it when it starts, an r for a program, an i for
+ * one that has its process for itself, and an h when it hangs as its mode says.
  *
  * A request with a trace is answered there, as all processes of a program do.
  *
@@ -48,6 +48,13 @@ static void sleep_ms(long ms) {
 static void sleep_for_ever(void) {
   for (;;)
     pause();
+}
+
+static long note(char letter);
+
+static void hang(void) {
+  note('h');
+  sleep_for_ever();
 }
 
 static void say(const char *line) {
@@ -96,7 +103,7 @@ static void answer_start(void) {
   if (is_mode("starts-fail-from-third") && starts >= 3) exit(3);
   if (is_mode("third-start-hangs") && starts == 3) sleep_for_ever();
   if (is_mode("helper")) start_helper();
-  if (is_mode("no-start-answer")) sleep_for_ever();
+  if (is_mode("no-start-answer")) hang();
   if (is_mode("start-crash")) {
     fputs("bad-adapter: the library has ABI 7, this host knows 1\n", stderr);
     exit(3);
@@ -133,14 +140,24 @@ static void leave_orphan(bool own_session) {
   _exit(127);
 }
 
-/* Leaves a process that ends by itself. */
-static void leave_for(long ms) {
-  if (fork() != 0) return;
+static int unasked = -1; /* closed when a thing has been done unasked */
+
+/* Leaves a process that ends when `unasked` is closed: the judge waits for it,
+ * and then finds what was done. */
+static void leave_until_done(void) {
+  int ends[2];
+  char byte;
+  if (pipe(ends) != 0) return;
+  unasked = ends[1];
+  if (fork() != 0) {
+    close(ends[0]);
+    return;
+  }
   close(0);
   close(1);
   close(2);
-  sleep_ms(ms);
-  _exit(0);
+  close(ends[1]);
+  _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
 }
 
 /* Leaves a process that writes an event of its own and then ends. */
@@ -178,10 +195,10 @@ static void log_much(void) {
 
 /* The mode's moment. Returns whether an honest answer follows. */
 static bool misbehave(const struct request *request) {
-  if (is_mode("hang")) sleep_for_ever();
+  if (is_mode("hang")) hang();
   if (is_mode("hang-with-child")) {
     leave_orphan(true);
-    sleep_for_ever();
+    hang();
   }
   if (is_mode("hang-with-helper")) {
     leave_orphan(false);
@@ -194,6 +211,7 @@ static bool misbehave(const struct request *request) {
   if (is_mode("exits-early")) exit(0);
   if (is_mode("exit-3")) {
     answer_events(request);
+    if (unasked >= 0) close(1); /* seen before the end of what is left */
     exit(3);
   }
   if (is_mode("late-answer")) sleep_ms(1400);
@@ -209,6 +227,7 @@ static bool misbehave(const struct request *request) {
   if (is_mode("talks-on")) {
     answer_events(request);
     say("and another thing");
+    close(unasked);
     return false;
   }
   if (is_mode("truncated-line")) {
@@ -282,7 +301,7 @@ static void answer_run(struct request *request) {
     json_array_append_new(request->events, json_string("bad"));
   if (request->bad && !request->stream &&
       (is_mode("talks-on") || is_mode("exit-3")))
-    leave_for(60); /* the judge waits so long: time to do a thing unasked */
+    leave_until_done();
   if (request->bad && answer_wrongly(request)) return;
   if (!request->bad || misbehave(request)) answer_events(request);
 }

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ void drive_corpus(const struct drive_case *cases, size_t count) {
     pl_text_format(
         &text,
         "{\"kind\":\"case\",\"id\":\"%s\",\"rule\":\"LOOP-X-1\","
-        "\"area\":\"loop\",\"topic\":\"x\",\"timeout_ms\":800,"
+        "\"area\":\"loop\",\"topic\":\"x\",\"timeout_ms\":20000,"
         "\"program\":{\"main\":%s},\"expect\":%s,\"hash\":\"%016zx\","
         "\"source\":{\"file\":\"x.yaml\",\"line\":%zu}%s%s}\n",
         cases[i].id, cases[i].program, cases[i].expect, i, i + 1,
@@ -152,17 +153,35 @@ static void assert_nothing_runs(unsigned grace_ms) {
   pl_pids_free(&found);
 }
 
-struct drive drive_interrupted(const char *words, unsigned interrupt_ms,
-                               int number) {
+/* Waits until an adapter has written to its diary that it hangs. */
+static void wait_until_it_hangs(const char *diary) {
+  const struct timespec pause = {.tv_nsec = 5000000};
+  bool hangs = false;
+  for (double begin = now_ms(); !hangs && now_ms() - begin < 60000;) {
+    char *text = read_file(diary);
+    hangs = strchr(text, 'h') != NULL;
+    free(text);
+    nanosleep(&pause, NULL);
+  }
+  if (!hangs) fail_msg("no adapter hangs");
+}
+
+/* Runs conform; unless `number` is 0, sends it that when an adapter hangs. */
+static struct drive run(const char *words, int number) {
   struct drive result = {0};
   char *out = drive_path("out"), *err = drive_path("err");
+  char *diary = drive_path("diary");
   int status;
+  if (number != 0) {
+    drive_write("diary", "");
+    setenv("BAD_ADAPTER_DIARY", diary, 1);
+  }
   double begin = now_ms();
   pid_t pid = start(words, out, err);
-  if (interrupt_ms > 0) {
-    struct timespec time = {.tv_nsec = (long)interrupt_ms * 1000000};
-    nanosleep(&time, NULL);
+  if (number != 0) {
+    wait_until_it_hangs(diary);
     kill(pid, number);
+    unsetenv("BAD_ADAPTER_DIARY");
   }
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
     ;
@@ -173,14 +192,19 @@ struct drive drive_interrupted(const char *words, unsigned interrupt_ms,
   result.err = read_file(err);
   read_results(&result);
   /* one that was killed could not wait for what the kernel ends after it */
-  assert_nothing_runs(result.status > 1000 ? 2000 : 0);
+  assert_nothing_runs(result.status > 1000 ? 10000 : 0);
   free(out);
   free(err);
+  free(diary);
   return result;
 }
 
+struct drive drive_interrupted(const char *words, int number) {
+  return run(words, number);
+}
+
 struct drive drive(const char *words) {
-  return drive_interrupted(words, 0, 0);
+  return run(words, 0);
 }
 
 void drive_free(struct drive *result) {

@@ -40,12 +40,11 @@ void drive_write(const char *name, const char *text);
 /* Writes corpus.jsonl. */
 void drive_corpus(const struct drive_case *cases, size_t count);
 
-/* Runs conform with words separated by single spaces ('...' quotes), after
- * `interrupt_ms` (0: never) sends it `number`. `@` stands for the directory's
- * path. Free with drive_free(). */
+/* Runs conform with words separated by single spaces ('...' quotes). `@` stands
+ * for the directory's path. Free with drive_free(). */
 struct drive drive(const char *words);
-struct drive drive_interrupted(const char *words, unsigned interrupt_ms,
-                               int number);
+/* The same; conform is sent `number` as soon as bad-adapter hangs. */
+struct drive drive_interrupted(const char *words, int number);
 void drive_free(struct drive *result);
 
 /* Returns the results' line of a case, which must be there. */

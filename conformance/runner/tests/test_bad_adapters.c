@@ -16,6 +16,9 @@
 #include "drive.h"
 #include "memory.h"
 
+/* Who is to time out, and not what times out on a busy machine. */
+#define BRIEF "--timeout 800"
+
 /* What a mode must get. */
 struct mode {
   const char *name;
@@ -28,11 +31,11 @@ struct mode {
 
 static const struct mode shared_modes[] = {
     {"good", "pass", NULL, NULL, 0, ""},
-    {"hang", "timeout", "no answer within 800 ms", NULL, 1, ""},
-    {"hang-with-child", "timeout", "sleep 1000", NULL, 1, ""},
+    {"hang", "timeout", "no answer within 800 ms", NULL, 1, BRIEF},
+    {"hang-with-child", "timeout", "sleep 1000", NULL, 1, BRIEF},
     {"crash", "crash", "ended by SIGSEGV", NULL, 1, ""},
     {"exits-early", "crash", "exit status 0 before it answered", NULL, 1, ""},
-    {"late-answer", "timeout", "no answer within 800 ms", NULL, 1, ""},
+    {"late-answer", "timeout", "no answer within 800 ms", NULL, 1, BRIEF},
     {"chatter", "error", "meant for stderr?", NULL, 1, ""},
     {"empty-line", "error", "an empty line", NULL, 1, ""},
     {"random-bytes", "error", "not a JSON object", NULL, 1, ""},
@@ -62,18 +65,18 @@ static const struct mode shared_modes[] = {
 
 static const struct mode isolated_modes[] = {
     {"good", "pass", NULL, NULL, 0, ""},
-    {"hang", "timeout", "no answer within 800 ms", NULL, 1, ""},
-    {"hang-with-child", "timeout", "sleep 1000", NULL, 1, ""},
+    {"hang", "timeout", "no answer within 800 ms", NULL, 1, BRIEF},
+    {"hang-with-child", "timeout", "sleep 1000", NULL, 1, BRIEF},
     {"crash", "crash", NULL, "process", 1, ""},
     {"exits-early", "fail", NULL, "process", 1, ""},
     {"exit-3", "fail", NULL, "process", 1, ""},
-    {"late-answer", "timeout", "no answer within 800 ms", NULL, 1, ""},
+    {"late-answer", "timeout", "no answer within 800 ms", NULL, 1, BRIEF},
     {"chatter", "error", "meant for stderr?", NULL, 1, ""},
     {"huge-line", "error", "longer than 16 MiB", NULL, 1, ""},
     {"truncated-line", "error", "cut short", NULL, 1, ""},
     {"orphan-child", "leaked", "(sleep 1000)", NULL, 1, ""},
     {"child-in-group", "leaked", "(sleep 1000)", NULL, 1, ""},
-    {"closed-stdout", "timeout", "no answer within 800 ms", NULL, 1, ""},
+    {"closed-stdout", "timeout", "no answer within 800 ms", NULL, 1, BRIEF},
     {"slow-start", "pass", NULL, NULL, 0, ""},
     {"leaks-stderr", "pass", NULL, NULL, 0, ""},
     {"unsupported", "unsupported", "not today", NULL, 0, ""},
@@ -86,16 +89,16 @@ static const struct mode isolated_modes[] = {
 static const struct mode traced_modes[] = {
     {"good", "pass", NULL, NULL, 0, ""},
     {"good", "pass", NULL, NULL, 0, "--check-protocol"},
-    {"hang", "timeout", "no answer within 800 ms", NULL, 1, ""},
-    {"hang-with-child", "timeout", "sleep 1000", NULL, 1, ""},
+    {"hang", "timeout", "no answer within 800 ms", NULL, 1, BRIEF},
+    {"hang-with-child", "timeout", "sleep 1000", NULL, 1, BRIEF},
     {"crash", "crash", NULL, "process", 1, ""},
     {"exits-early", "fail", NULL, "process", 1, ""},
     {"exit-3", "fail", NULL, "process", 1, ""},
     {"chatter", "error", "not a JSON object", NULL, 1, ""},
     {"random-bytes", "error", "not a JSON object", NULL, 1, ""},
     {"truncated-line", "error", "cut short", NULL, 1, ""},
-    {"orphan-child", "leaked", "(sleep 1000)", NULL, 1, ""},
-    {"child-in-group", "leaked", "(sleep 1000)", NULL, 1, ""},
+    {"orphan-child", "leaked", "(sleep 1000)", NULL, 1, BRIEF},
+    {"child-in-group", "leaked", "(sleep 1000)", NULL, 1, BRIEF},
     {"child-speaks", "fail", NULL, "extra", 1, ""},
     {"nameless-child-speaks", "error", "`of` is the id", NULL, 1, ""},
     {"leaks-stderr", "pass", NULL, NULL, 0, ""},
@@ -209,8 +212,9 @@ constant_answers_pass_only_where_they_happen_to_be_right(void **state) {
 
 /* An adapter that does not start: one message, exit status 2, no footer that
  * says complete. */
-static void check_no_start(const char *mode, const char *words) {
-  struct drive result = run_mode(mode, "--start-timeout 300");
+static void check_no_start(const char *mode, const char *arguments,
+                           const char *words) {
+  struct drive result = run_mode(mode, arguments);
   assert_int_equal(result.status, 2);
   if (strstr(result.err, words) == NULL)
     fail_msg("%s says: %s", mode, result.err);
@@ -222,11 +226,12 @@ static void check_no_start(const char *mode, const char *words) {
 static void an_adapter_that_does_not_start_ends_the_run(void **state) {
   (void)state;
   write_corpus(SHARED);
-  check_no_start("no-start-answer", "it printed nothing on stdout");
-  check_no_start("wrong-protocol", "the adapter speaks protocol 2");
-  check_no_start("start-chatter", "Welcome to bad-adapter!");
-  check_no_start("start-crash", "ABI 7");
-  check_no_start("start-crash", "exit status 3");
+  check_no_start("no-start-answer", "--start-timeout 300",
+                 "it printed nothing on stdout");
+  check_no_start("wrong-protocol", "", "the adapter speaks protocol 2");
+  check_no_start("start-chatter", "", "Welcome to bad-adapter!");
+  check_no_start("start-crash", "", "ABI 7");
+  check_no_start("start-crash", "", "exit status 3");
 }
 
 static void a_program_that_cannot_be_started_ends_the_run(void **state) {
@@ -248,7 +253,7 @@ static void a_timeout_ends_the_whole_process_group(void **state) {
   (void)state;
   for (int isolated = 0; isolated < 2; isolated++) {
     write_corpus(isolated ? ISOLATED : SHARED);
-    struct drive result = run_mode("hang-with-helper", "");
+    struct drive result = run_mode("hang-with-helper", BRIEF);
     const json_t *line = drive_case_of(&result, "loop/x/bad");
     assert_string_equal(drive_text(line, "verdict"), "timeout");
     assert_string_equal(drive_text(line, "detail"), "no answer within 800 ms");
@@ -303,12 +308,12 @@ static void stderr_is_kept_and_decides_nothing(void **state) {
 static void how_late_a_timeout_is_noticed_is_measured(void **state) {
   (void)state;
   write_corpus(SHARED);
-  struct drive result = run_mode("hang", "--stats");
+  struct drive result = run_mode("hang", "--stats " BRIEF);
   const char *late = strstr(result.err, "latest time-out ");
   assert_non_null(late);
   print_message("%s", strstr(result.err, "stats:"));
   double ms = strtod(late + strlen("latest time-out "), NULL);
-  assert_true(ms > 0 && ms < 2000);
+  assert_true(ms > 0 && ms < 20000);
   drive_free(&result);
 }
 
@@ -317,7 +322,7 @@ static void partial_traces_of_a_timeout_are_shown(void **state) {
   struct drive_case one = {"loop/x/bad", "[{\"log\":\"bad\"}]",
                            "{\"ev\":\"bad\"}", ",\"isolation\":\"process\""};
   drive_corpus(&one, 1);
-  struct drive result = run_mode("ignores-stop", "");
+  struct drive result = run_mode("ignores-stop", BRIEF);
   const json_t *line = drive_case_of(&result, "loop/x/bad");
   assert_string_equal(drive_text(line, "verdict"), "timeout");
   const json_t *trace = json_array_get(json_object_get(line, "traces"), 0);

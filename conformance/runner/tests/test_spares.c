@@ -24,18 +24,21 @@
 #define ENDS(label) "{\"seq\":[{\"ev\":\"" label "\"}" END
 #define ALONE ",\"isolation\":\"process\""
 
+/* Runs it until an adapter hangs and conform gets `number`, or, where that is
+ * 0, to the end. */
 static struct drive run_until(const char *mode, const char *arguments,
-                              unsigned interrupt_ms, int number) {
+                              int number) {
   char *words = pl_mem_format("--corpus @/corpus.jsonl --results "
                               "@/results.jsonl --adapter '%s %s' %s",
                               getenv("BAD_ADAPTER"), mode, arguments);
-  struct drive result = drive_interrupted(words, interrupt_ms, number);
+  struct drive result =
+      number != 0 ? drive_interrupted(words, number) : drive(words);
   free(words);
   return result;
 }
 
 static struct drive run(const char *mode, const char *arguments) {
-  return run_until(mode, arguments, 0, 0);
+  return run_until(mode, arguments, 0);
 }
 
 /* Four cases, each in a process of its own; the second is the bad adapter's
@@ -126,7 +129,7 @@ static void a_spare_that_does_not_start_is_tried_again(void **state) {
   write_four();
   for (size_t i = 0; i < 2; i++) {
     begin_diary();
-    struct drive result = run(modes[i], "--start-timeout 1500");
+    struct drive result = run(modes[i], "--start-timeout 3000");
     all_pass(&result, 4);
     const char *diary = end_diary();
     assert_true(strlen(diary) >= 6 + 4); /* six starts, four programs */
@@ -206,8 +209,7 @@ static void nothing_starts_while_a_shared_program_runs(void **state) {
 static void an_interrupt_ends_the_spares_too(void **state) {
   (void)state;
   write_four();
-  struct drive result =
-      run_until("hang-with-child", "--timeout 60000", 600, SIGINT);
+  struct drive result = run_until("hang-with-child", "--timeout 60000", SIGINT);
   assert_int_equal(result.status, 130);
   assert_int_equal(json_array_size(result.cases), 1);
   assert_true(json_is_false(json_object_get(result.footer, "complete")));
@@ -228,7 +230,7 @@ static void a_judge_that_is_killed_takes_its_adapters_with_it(void **state) {
       struct drive_case one = {"loop/x/1", LOG_BAD, "{\"ev\":\"bad\"}", NULL};
       drive_corpus(&one, 1);
     }
-    struct drive result = run_until("hang", "--timeout 60000", 600, SIGKILL);
+    struct drive result = run_until("hang", "--timeout 60000", SIGKILL);
     assert_int_equal(result.status, 1000 + SIGKILL);
     assert_null(result.footer);
     drive_free(&result);
