@@ -34,7 +34,9 @@ struct pl_cluster_options {
    * worker with the old one's environment and weight, of which online() is the
    * first to tell; 0: never. */
   unsigned restarts;
-  unsigned first_ms; /* before the first time; 0: the provider's choice */
+  /* Before the first time; at most before any; having lived so long it begins
+   * anew. 0: the provider's choice. */
+  unsigned first_ms, longest_ms, healthy_ms;
 };
 
 /* What is listened on. type: 4, 6, -1: a path, 14: udp4, 16: udp6. */
@@ -117,7 +119,10 @@ struct pl_cluster_table {
   /* -- what not every cluster has ------------------------------------------ */
 
   int weighs;     /* PL_POLICY_WEIGHTED and set_weight() are followed */
-  int supervises; /* restarts and first_ms of the options are */
+  int supervises; /* restarts and the times of the options are */
+  /* A worker gives up: closes its servers and its channel, without a word to
+   * the primary, and serves the connections that it has; NULL: it cannot. */
+  int (*abandon)(void *member);
 };
 
 #endif

@@ -83,6 +83,8 @@ static int ref_cluster_open(void *loop, void *storage,
       .scheduler = policy == PL_POLICY_WEIGHTED ? &pl_schedule_weighted : NULL,
       .supervision = {.restart = options->restarts > 0,
                       .first_ms = options->first_ms,
+                      .longest_ms = options->longest_ms,
+                      .healthy_ms = options->healthy_ms,
                       .most = options->restarts}};
   if (options->child->stdio_count > 3) return PL_EINVAL;
   config.spawn = ref_options_of(options->child, cluster->stdio);
@@ -188,6 +190,9 @@ static int ref_leaves(const void *storage) {
 static int ref_leave(void *storage) {
   return pl_member_disconnect(&((struct ref_member *)storage)->member);
 }
+static int ref_abandon(void *storage) {
+  return pl_member_abandon(&((struct ref_member *)storage)->member);
+}
 
 struct ref_server {
   struct pl_server server;
@@ -267,4 +272,5 @@ const struct pl_cluster_table ref_cluster_table = {
     .server_close = ref_server_close,
     .weighs = 1,
     .supervises = 1,
+    .abandon = ref_abandon,
 };

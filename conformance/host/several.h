@@ -108,6 +108,7 @@ struct several {
   struct actor *things;
   struct actor *parent;
   void *member;      /* this process is a worker */
+  bool abandoned;    /* it has given up */
   struct actor self; /* its events */
   struct primary *primary;
   void **blocks; /* all memory, so that it stays reachable */

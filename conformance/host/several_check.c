@@ -31,7 +31,7 @@ bool several_tables(const struct pl_provider *provider,
 }
 
 const char *const *several_capabilities(const struct pl_provider *provider) {
-  static const char *all[14];
+  static const char *all[16];
   struct pl_processes_table table;
   struct pl_cluster_table cluster;
   size_t count = 0;
@@ -50,6 +50,7 @@ const char *const *several_capabilities(const struct pl_provider *provider) {
       all[count++] = "cluster.wire";
       if (cluster.weighs) all[count++] = "cluster.weights";
       if (cluster.supervises) all[count++] = "cluster.supervision";
+      if (cluster.abandon != NULL) all[count++] = "cluster.abandon";
     }
   }
   all[count] = NULL;
@@ -113,6 +114,7 @@ static const char *const operations[] = {"log",
                                          "worker.self",
                                          "worker.kill",
                                          "worker.disconnect",
+                                         "worker.abandon",
                                          NULL};
 
 static bool is(const char *a, const char *b) {
@@ -145,6 +147,9 @@ static const char *reason(const struct several *host, const char *name,
     return "the settings of JavaScript's cluster";
   if (strncmp(name, "cluster.", 8) == 0 && host->cluster == NULL)
     return "no clusters";
+  if (is(name, "worker.abandon") &&
+      (host->cluster == NULL || host->cluster->abandon == NULL))
+    return "a worker that gives up";
   return NULL;
 }
 

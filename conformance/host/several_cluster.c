@@ -163,6 +163,11 @@ static const struct pl_cluster_calls calls = {.size = sizeof calls,
 /* ---- the primary
  * ------------------------------------------------------------- */
 
+static void set_time(const json_t *value, const char *key, unsigned *out) {
+  const json_t *time = json_object_get(value, key);
+  if (time != NULL) *out = (unsigned)json_integer_value(time);
+}
+
 static void set_up(struct several *host, const json_t *value) {
   struct primary *primary = primary_of(host);
   const char *policy = several_text(value, "policy");
@@ -173,11 +178,11 @@ static void set_up(struct several *host, const json_t *value) {
                                   ? PL_POLICY_WEIGHTED
                                   : PL_POLICY_ROUND_ROBIN;
   const json_t *restarts = json_object_get(value, "restarts");
-  const json_t *first = json_object_get(value, "first-after");
   if (restarts != NULL)
     primary->options.restarts = (unsigned)json_integer_value(restarts);
-  if (first != NULL)
-    primary->options.first_ms = (unsigned)json_integer_value(first);
+  set_time(value, "first-after", &primary->options.first_ms);
+  set_time(value, "longest-after", &primary->options.longest_ms);
+  set_time(value, "healthy-after", &primary->options.healthy_ms);
   if (mode != NULL) primary->child.advanced = strcmp(mode, "advanced") == 0;
   /* What is asked of them here is not to be seen. */
   if (several_true(value, "silent"))
@@ -322,8 +327,16 @@ const char *several_worker_place(const struct actor *thing, int *port) {
  * --------------------------------------------------------------------
  */
 
+/* Who has given up serves what it has. */
 void several_member_ended(struct several *host) {
-  if (!host->cluster->leaves(host->member)) several_exit(host, 0);
+  if (!host->cluster->leaves(host->member) && !host->abandoned)
+    several_exit(host, 0);
+}
+
+static void abandon(struct several *host) {
+  if (host->member == NULL) several_refuse(host, "a worker that gives up");
+  host->abandoned = true;
+  host->cluster->abandon(host->member);
 }
 
 /* The object of this process has the listeners of its channel. */
@@ -364,6 +377,8 @@ bool several_cluster_operation(struct several *host, const char *name,
     name_self(host, argument);
   else if (strcmp(name, "worker.disconnect") == 0)
     disconnect_worker(host, argument);
+  else if (strcmp(name, "worker.abandon") == 0)
+    abandon(host);
   else if (strcmp(name, "worker.kill") == 0)
     kill_worker(host, argument);
   else

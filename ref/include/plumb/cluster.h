@@ -310,8 +310,8 @@ int pl_member_disconnect(struct pl_member *member);
  * channel, without a word to the primary, for which it is as if it had died
  * already. What was on its way goes to others or, under supervision, waits for
  * whoever is started in its place once this process has ended; what was taken
- * can be served to its end before. `ended` is called later. Errors:
- * PL_ENOTCONN.
+ * can be served to its end before. `ended` is called later. Rules:
+ * CLUSTER-ABANDON-1 and those behind it. Errors: PL_ENOTCONN.
  */
 int pl_member_abandon(struct pl_member *member);
 
