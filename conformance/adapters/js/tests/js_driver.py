@@ -37,6 +37,9 @@ FLAGS = {
     "deno": ["run", "-A", "--v8-flags=--expose-gc,--allow-natives-syntax"],
 }
 
+#: Seconds that a runtime has, on however busy a machine.
+LONGEST = 120.0
+
 #: No runtime looks for its own updates during a test.
 QUIET = {"DENO_NO_UPDATE_CHECK": "1", "DO_NOT_TRACK": "1"}
 
@@ -59,7 +62,7 @@ class Runtime:
 
 def _version_of(executable: Path) -> str:
     said = subprocess.run(
-        [executable, "--version"], capture_output=True, text=True, timeout=30
+        [executable, "--version"], capture_output=True, text=True, timeout=LONGEST
     ).stdout.split()
     words = [word.lstrip("v") for word in said]
     return next((word for word in words if word[:1].isdigit()), "")
@@ -139,7 +142,7 @@ class Adapter:
             os.close(self._to)
         self._to = -1
 
-    def hear(self, seconds: float = 20.0) -> Message | None:
+    def hear(self, seconds: float = LONGEST) -> Message | None:
         """The next message; None at the end of the output."""
         deadline = time.monotonic() + seconds
         while b"\n" not in self._heard:
@@ -164,7 +167,7 @@ class Adapter:
 
     def _last(self) -> str:
         """How the process ended, and the end of what it complained about."""
-        status = self.process.wait(20)
+        status = self.process.wait(LONGEST)
         assert self.process.stderr is not None
         return f"status {status}: {self.process.stderr.read()[-500:]!r}"
 
@@ -183,7 +186,7 @@ class Adapter:
         while (message := self.hear()) is not None:
             assert message["seq"] == 1
             events.append(message["event"])
-        return events, self.process.wait(20)
+        return events, self.process.wait(LONGEST)
 
     def open_files(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from js_driver import (
+    LONGEST,
     Adapter,
     Program,
     Runtime,
@@ -29,13 +30,13 @@ def test_end_of_input_ends_the_process(adapter: Adapter) -> None:
     assert adapter.run([after(1, log("a"))])["events"] == ["a"]
     adapter.end_input()
     assert adapter.hear() is None
-    assert adapter.process.wait(20) == 0
+    assert adapter.process.wait(LONGEST) == 0
 
 
 def test_end_of_input_at_once(adapter: Adapter) -> None:
     """EOF without any command is no error."""
     adapter.end_input()
-    assert adapter.process.wait(20) == 0
+    assert adapter.process.wait(LONGEST) == 0
 
 
 def test_stop_ends_the_process(adapter: Adapter) -> None:
@@ -44,7 +45,7 @@ def test_stop_ends_the_process(adapter: Adapter) -> None:
     adapter.run([])
     adapter.say({"cmd": "stop"})
     assert adapter.hear() is None
-    assert adapter.process.wait(20) == 0
+    assert adapter.process.wait(LONGEST) == 0
 
 
 @pytest.mark.parametrize("line", ["nonsense", '{"cmd":"dance","seq":9}', "[]"])
@@ -111,10 +112,11 @@ def test_queues_are_drained_in_order(adapter: Adapter) -> None:
 
 def test_three_hundred_programs_in_one_process(adapter: Adapter) -> None:
     """Programs do not meet: nothing left over fires, and no fd stays."""
+    # Longer than a busy machine stands still within one of them.
     left_over: Program = [
-        {"timeout": {"after": 40, "id": "t", "then": [log("late")]}},
+        {"timeout": {"after": 1000, "id": "t", "then": [log("late")]}},
         {"unref": "t"},
-        {"interval": {"every": 30, "id": "i", "then": [log("late")]}},
+        {"interval": {"every": 900, "id": "i", "then": [log("late")]}},
         {"unref": "i"},
         {"immediate": {"id": "m", "then": [log("late")]}},
         {"unref": "m"},
@@ -144,7 +146,7 @@ def test_three_hundred_programs_in_one_process(adapter: Adapter) -> None:
         if seq == 2 * len(kinds):
             files = adapter.open_files()
     assert adapter.open_files() <= files
-    assert adapter.run([after(100)])["events"] == []
+    assert adapter.run([after(1200)])["events"] == []
     adapter.end_input()
     assert adapter.process.stderr is not None
     assert b"after the end" not in adapter.process.stderr.read()
@@ -155,17 +157,20 @@ def test_listeners_are_taken_back(adapter: Adapter) -> None:
     adapter.run([{"signal": {"signal": "SIGUSR2", "id": "s"}}])
     adapter.say(run_command([{"raise": "SIGUSR2"}, after(2000)], 2))
     assert adapter.hear() is None
-    assert adapter.process.wait(20) == -signal.SIGUSR2
+    assert adapter.process.wait(LONGEST) == -signal.SIGUSR2
 
 
 def test_simple_programs_are_fast(adapter: Adapter) -> None:
-    """A program without waiting costs a few milliseconds at most."""
+    """A program without waiting costs a few milliseconds at most, of which
+    the quickest of many tells on a busy machine, too."""
     program = [then("tick", log("t")), then("immediate", log("i"))]
     adapter.run(program)
-    begin = time.monotonic()
+    took = []
     for seq in range(200):
+        begin = time.monotonic()
         assert adapter.run(program, seq)["events"] == ["t", "i"]
-    assert time.monotonic() - begin < 200 * 0.02
+        took.append(time.monotonic() - begin)
+    assert min(took) < 0.02
 
 
 def test_bodies_by_call(adapter: Adapter) -> None:
@@ -180,12 +185,15 @@ def test_bodies_by_call(adapter: Adapter) -> None:
 
 
 def test_elapsed_counts_from_the_start(adapter: Adapter) -> None:
-    """$elapsed starts at 0 with the program, and `block` passes it."""
+    """$elapsed starts at 0 with the program and not with the process, and
+    `block` passes it."""
+    old = 1500
+    adapter.run([{"block": old}])
     program = [log("a", "$elapsed"), {"block": 20}, log("b", "$elapsed")]
     for seq in range(2):
         first, second = adapter.run(program, seq)["events"]
-        assert first[1] <= 5
-        assert 20 <= second[1] <= 200
+        assert 0 <= first[1] <= second[1] - 19 and second[1] >= 20
+        assert second[1] < old
 
 
 def test_an_object_that_is_not_made_yet(adapter: Adapter) -> None:

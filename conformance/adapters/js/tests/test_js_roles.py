@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import]
 
-from js_driver import VOCABULARY, Adapter, Program
+from js_driver import LONGEST, VOCABULARY, Adapter, Program
 
 
 class Several:
@@ -44,8 +44,8 @@ class Several:
         self.adapter.say(request)
         self.adapter.end_input()
         assert self.adapter.hear() is None  # nothing on stdout
-        assert self.adapter.process.wait(20) == 0
-        reader.join(20)
+        assert self.adapter.process.wait(LONGEST) == 0
+        reader.join(LONGEST)
         assert not reader.is_alive()
         return self.lines
 
