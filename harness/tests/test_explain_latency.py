@@ -96,7 +96,7 @@ def cli(tmp_path: Path) -> Cli:
         return subprocess.run(
             [sys.executable, "-m", "plumbline.cli", "explain-latency", *words],
             cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=120,
+            text=True, timeout=300,
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(HARNESS),
                  "HOME": str(tmp_path), "LANG": "C.UTF-8",
                  "TMPDIR": str(tmp_path)},
@@ -262,13 +262,15 @@ def test_a_profile_without_callbacks_is_no_error(
 _SCRIPT = """\
 'use strict';
 function sleep(ms) {
-  const end = process.hrtime.bigint() + BigInt(ms) * 1000000n;
-  while (process.hrtime.bigint() < end);
+  const end = Date.now() + ms;
+  let turns = 0;
+  while (Date.now() < end) for (let i = 0; i < 1e5; i++) turns ^= i;
+  return turns;
 }
 setTimeout(function request() {
-  sleep(120);
+  sleep(300);
 }, 30);
-setTimeout(() => {}, 250);
+setTimeout(() => {}, 400);
 """
 
 
@@ -276,22 +278,25 @@ setTimeout(() => {}, 250);
 def test_the_busy_wait_of_a_real_node_is_found(
     cli: Cli, tmp_path: Path
 ) -> None:
-    """node --cpu-prof, read back: the function, its line, and the time."""
+    """node --cpu-prof, read back: the function, its line, and the time. The
+    wait is JavaScript alone, which a sample finds on the stack wherever it is
+    taken; the sampler of a busy machine may miss some of it."""
     assert NODE is not None
     (tmp_path / "app.js").write_text(_SCRIPT)
     subprocess.run([NODE, "--cpu-prof", "--cpu-prof-name=n.cpuprofile",
-                    "app.js"], cwd=tmp_path, check=True, timeout=60)
+                    "app.js"], cwd=tmp_path, check=True, timeout=300)
     done = cli("n.cpuprofile", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     latency = json.loads(done.stdout)
     assert not latency["exact"]
-    worst = next(h for h in latency["holds"] if h["function"] == "request")
+    holds = [h for h in latency["holds"] if h["function"] == "request"]
+    worst = holds[0]
     assert worst["url"] == (tmp_path / "app.js").as_uri()
-    assert worst["line"] == 6
-    assert 60 <= worst["held"] <= latency["duration"]
-    assert worst["hottest"]["function"] in ("sleep", "request", "hrtimeBigInt")
+    assert worst["line"] == 8
+    assert 60 <= sum(h["held"] for h in holds) <= latency["duration"]
+    assert worst["hottest"]["function"] in ("sleep", "request")
     shown = cli("n.cpuprofile").stdout
-    assert "request  app.js:6" in shown
+    assert "request  app.js:8" in shown
 
 
 # -- bad input ---

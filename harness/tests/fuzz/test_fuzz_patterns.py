@@ -7,7 +7,7 @@ import json
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plumbline.corpus._language import traces
@@ -69,7 +69,8 @@ def test_pattern_says_it_in_the_shortest_way(name: str) -> None:
 EVENTS = st.sampled_from(["a", "b", "c", ("d", 1), ("d", "ok")])
 
 
-@settings(max_examples=40, database=None, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None,
+          suppress_health_check=[HealthCheck.too_slow])
 @given(st.sets(st.lists(EVENTS, max_size=5).map(lambda one: tuple(one)),
                min_size=1, max_size=6).filter(lambda one: one != {()}))
 def test_any_set_is_allowed_exactly(wanted: set[Trace]) -> None:

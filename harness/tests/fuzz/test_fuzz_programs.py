@@ -217,8 +217,9 @@ def test_no_language_without_its_core() -> None:
                         ) == []
 
 
+@seed(9)
+@relaxed
 @given(st.data())
-@settings(relaxed, max_examples=40)
 def test_what_is_left_out_is_not_said(data: st.DataObject) -> None:
     """Whatever word it is."""
     name = data.draw(st.sampled_from(("runtime", "handles")))
