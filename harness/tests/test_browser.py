@@ -27,6 +27,7 @@ from plumbline.ways_to_serve import measure_ways
 
 IO = "loop/check/immediate-before-timeout-inside-io"
 MAIN = "loop/check/unordered-from-main"
+AXE = "4.14.1"
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +70,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    """axe-core's script, from npm, kept where pinned runtimes are."""
-    folder = find_places().runtimes / "axe-core-4"
+    """axe-core's script, from npm, kept where pinned runtimes are: of one
+    version, since a later one may have other rules."""
+    folder = find_places().runtimes / f"axe-core-{AXE}"
     script = folder / "node_modules/axe-core/axe.min.js"
     if not script.is_file():
         try:
             folder.mkdir(parents=True, exist_ok=True)
             run_npm(["install", "--no-audit", "--no-fund", "--prefix",
-                     str(folder), "axe-core@4"])
+                     str(folder), f"axe-core@{AXE}"])
         except (RuntimesError, OSError) as error:
             pytest.skip(f"axe-core cannot be installed: {error}")
     return script.read_text(encoding="utf-8")
@@ -144,9 +146,27 @@ def _go(browser: Any, move: Callable[[], None]) -> None:
         "addEventListener('hashchange', () => { addressRead = true; },"
         " {once: true});")
     move()
+    _until(browser, "return addressRead")
+
+
+def _until(browser: Any, script: str) -> None:
+    """Wait until a script says that it is true."""
     wait = importlib.import_module("selenium.webdriver.support.wait")
-    wait.WebDriverWait(browser, 60).until(
-        lambda it: it.execute_script("return addressRead"))
+    wait.WebDriverWait(browser, 120).until(
+        lambda it: it.execute_script(script))
+
+
+def _address(browser: Any) -> str:
+    """What the page itself has for it."""
+    return str(browser.execute_script("return location.href"))
+
+
+def _resize(browser: Any, wide: int, tall: int) -> None:
+    """And wait until the page has the size, and has drawn itself in it."""
+    edge = browser.execute_script("return outerWidth - innerWidth")
+    browser.set_window_size(wide, tall)
+    _until(browser, f"return innerWidth === {wide - edge}")
+    _settled(browser)
 
 
 def _follow(browser: Any, href: str, within: str = "") -> None:
@@ -174,8 +194,8 @@ def test_filters_work_and_are_kept_in_the_address(
     """A link shows what its sender saw."""
     _find(browser, "#q").send_keys("TIMERS same")
     assert _shown(browser) == ["loop/timers/same-duration"]
-    assert "q=TIMERS" in browser.current_url
-    address = browser.current_url
+    assert "q=TIMERS" in _address(browser)
+    address = _address(browser)
     browser.get("about:blank")
     browser.get(address)
     assert _shown(browser) == ["loop/timers/same-duration"]
@@ -229,9 +249,9 @@ def test_back_closes_what_was_opened(browser: Any, page: str) -> None:
     """And the next case is no step."""
     _find(browser, f"tr[data-id='{IO}'] td:nth-child(3) button").click()
     _press(browser, "j")
-    assert "unordered" in browser.current_url
+    assert "unordered" in _address(browser)
     _find(browser, "#detail h3 .link").click()
-    assert "rule=" in browser.current_url
+    assert "rule=" in _address(browser)
     _go(browser, browser.back)
     assert _find(browser, "#detail h2").text.endswith("unordered-from-main")
     _go(browser, browser.back)
@@ -242,20 +262,26 @@ def test_back_closes_what_was_opened(browser: Any, page: str) -> None:
 
 
 def test_a_link_and_the_program_can_be_copied(browser: Any) -> None:
-    """The buttons say that they did it, and it is what they say."""
+    """The buttons say for a while that they did it, and it is what they
+    say."""
     browser.execute_script(
         "window.copied = [];"
+        "window.later = [];"
+        "window.setTimeout = (call, ms) => later.push([call, ms]);"
         "navigator.clipboard.writeText = "
         "text => (copied.push(text), Promise.resolve());")
     _find(browser, f"tr[data-id='{IO}'] td:nth-child(3) button").click()
     for button in browser.find_elements("css selector", "#detail .copy"):
         button.click()
-    _settled(browser)
+    _until(browser, "return later.length === 3")
     link, command, program = browser.execute_script("return copied")
-    assert link == browser.current_url
+    assert link == _address(browser)
     assert command.startswith("./plumbline run node@20.20.2 --select loop/")
     assert "immediate" in program
     assert _find(browser, "#detail header .copy").text == "copied"
+    assert browser.execute_script("return later[0][1]") >= 1000
+    browser.execute_script("later[0][0]()")
+    assert _find(browser, "#detail header .copy").text == "link"
 
 
 def test_verdicts_levels_and_disagreement_filter(browser: Any) -> None:
@@ -282,7 +308,7 @@ def test_a_cell_opens_its_case(browser: Any) -> None:
     assert "LOOP-CHECK-2" in text.upper()
     assert f"./plumbline run node@20.20.2 --select {IO}" in text
     assert _find(browser, "#detail .trace .at").text == "timeout"
-    assert "in=node-20.20.2" in browser.current_url
+    assert "in=node-20.20.2" in _address(browser)
     _find(browser, "#detail [data-key='javascript']").click()
     assert "setImmediate" in _find(browser, "#detail").text
 
@@ -305,15 +331,15 @@ def test_the_keyboard_is_enough(browser: Any) -> None:
     _press(browser, "\ue014")  # right
     _press(browser, "\ue015")  # down
     _press(browser, "\ue007")  # enter
-    assert f"case={MAIN}".replace("/", "%2F") in browser.current_url
-    assert "in=node-20.20.2" in browser.current_url
+    assert f"case={MAIN}".replace("/", "%2F") in _address(browser)
+    assert "in=node-20.20.2" in _address(browser)
     _press(browser, "j")
-    assert "same-duration" in browser.current_url
+    assert "same-duration" in _address(browser)
     _press(browser, "k")
-    assert "unordered" in browser.current_url
+    assert "unordered" in _address(browser)
     _press(browser, "\ue00c")  # escape
     assert not _find(browser, "#detail").is_displayed()
-    assert "case=" not in browser.current_url
+    assert "case=" not in _address(browser)
 
 
 def test_hostile_text_stays_text(browser: Any) -> None:
@@ -327,7 +353,7 @@ def test_hostile_text_stays_text(browser: Any) -> None:
 
 def test_a_phone_has_no_sideways_page(browser: Any) -> None:
     """Wide tables scroll by themselves."""
-    browser.set_window_size(500, 900)
+    _resize(browser, 500, 900)
     try:
         wide = browser.execute_script(
             "return document.documentElement.scrollWidth"
@@ -339,7 +365,7 @@ def test_a_phone_has_no_sideways_page(browser: Any) -> None:
             " / document.documentElement.clientWidth")
         assert width == 1
     finally:
-        browser.set_window_size(1280, 1000)
+        _resize(browser, 1280, 1000)
 
 
 def test_what_a_cell_belongs_to_stays_in_view(
@@ -355,7 +381,7 @@ def test_what_a_cell_belongs_to_stays_in_view(
         " document.querySelector('#cases thead th')]"
         ".map(e => e.getBoundingClientRect().bottom)")
     assert 0 < bar < head < bar + 90
-    browser.set_window_size(500, 900)
+    _resize(browser, 500, 900)
     try:
         browser.execute_script("scrollTo(0, 0)")
         _settled(browser)
@@ -368,7 +394,7 @@ def test_what_a_cell_belongs_to_stays_in_view(
         assert left[0] > 100
         assert all(0 <= edge < 20 for edge in left[1:])
     finally:
-        browser.set_window_size(1280, 1000)
+        _resize(browser, 1280, 1000)
 
 
 def test_dark_and_light(browser: Any) -> None:
@@ -456,15 +482,15 @@ def test_a_rule_and_an_implementation_have_panels(
     _find(browser, "tr[data-rule='LOOP-CHECK-2'] a").click()
     text = _find(browser, "#detail").text
     assert "After poll comes check" in text and "2 CASES" in text.upper()
-    assert "rule=LOOP-CHECK-2" in browser.current_url
+    assert "rule=LOOP-CHECK-2" in _address(browser)
     _find(browser, "#detail .rule-cases button").click()
-    assert f"case={IO}".replace("/", "%2F") in browser.current_url
+    assert f"case={IO}".replace("/", "%2F") in _address(browser)
     _press(browser, "\ue00c")  # escape
     _find(browser, ".card [data-of='node-20.20.2']").click()
     text = _find(browser, "#detail").text
     assert "2 UNEXPECTED" in text.upper()
     assert "never lets the timer win" in text
-    assert "of=node-20.20.2" in browser.current_url
+    assert "of=node-20.20.2" in _address(browser)
     browser.get("about:blank")
     browser.get(f"{page}#of=ref-0.1.0")
     assert "loop.timeout" in _find(browser, "#detail").text
@@ -482,7 +508,7 @@ def test_a_trace_is_drawn_by_phases(browser: Any) -> None:
 def test_capabilities_filter(browser: Any) -> None:
     _choose(browser, "needs", "loop.timer")
     assert _shown(browser) == ["loop/timers/handle-repeats"]
-    assert "needs=loop.timer" in browser.current_url
+    assert "needs=loop.timer" in _address(browser)
 
 
 def test_an_area_and_a_topic_are_one_filter(browser: Any) -> None:
@@ -492,7 +518,7 @@ def test_an_area_and_a_topic_are_one_filter(browser: Any) -> None:
     assert _shown(browser) == loop
     _choose(browser, "area", "loop/check")
     assert _shown(browser) == [id for id in loop if "/check/" in id]
-    assert "area=loop%2Fcheck" in browser.current_url
+    assert "area=loop%2Fcheck" in _address(browser)
 
 
 def test_the_rules_name_their_cases(browser: Any) -> None:
@@ -568,7 +594,7 @@ def test_the_other_pages_are_as_clean(
     browser: Any, others: list[str], axe: str, wide: int
 ) -> None:
     """By axe-core's rules, and no wider than a phone."""
-    browser.set_window_size(wide, 1000)
+    _resize(browser, wide, 1000)
     try:
         for address in others:
             for dark in (False, True):
@@ -577,4 +603,4 @@ def test_the_other_pages_are_as_clean(
                 "return document.documentElement.scrollWidth"
                 " <= document.documentElement.clientWidth"), address
     finally:
-        browser.set_window_size(1280, 1000)
+        _resize(browser, 1280, 1000)
