@@ -28,7 +28,7 @@ def ask(*programs: Program, stream: bool = False) -> list[dict[str, Any]]:
         for seq, main in enumerate(programs)
     ]
     done = subprocess.run(
-        [HOST, PROVIDER], capture_output=True, text=True, timeout=60,
+        [HOST, PROVIDER], capture_output=True, text=True, timeout=300,
         input="".join(json.dumps(command) + "\n" for command in commands))
     return [json.loads(line) for line in done.stdout.splitlines()[1:]]
 

@@ -46,7 +46,7 @@ def run(
             input="".join(json.dumps(command) + "\n" for command in commands),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=True,
         )
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[1])

@@ -41,7 +41,7 @@ def ask(programs: list[object]) -> tuple[set[str], list[dict[str, Any]]]:
         input="".join(json.dumps(command) + "\n" for command in commands),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     start, *answers = [json.loads(line) for line in done.stdout.splitlines()]

@@ -32,7 +32,7 @@ def ask(*mains: list[object]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         input="".join(json.dumps(command) + "\n" for command in commands),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     start, *answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -79,7 +79,7 @@ class Offer(unittest.TestCase):
         done = subprocess.run(
             [HOST, PROVIDER],
             input=f"{json.dumps(start)}\n{json.dumps(command)}\n",
-            capture_output=True, text=True, timeout=30, check=True,
+            capture_output=True, text=True, timeout=120, check=True,
         )
         answer = json.loads(done.stdout.splitlines()[1])
         self.assertIn("pool threads", answer["unsupported"])
@@ -185,9 +185,8 @@ class Corpus(unittest.TestCase):
         done = subprocess.run(
             [CONFORM, "--corpus", f"{CORPUS}/corpus.jsonl",
              "--expectations", f"{CORPUS}/expectations.json",
-             "--provider", PROVIDER, "--host", HOST, "--timeout", "2000",
-             "--quiet"],
-            capture_output=True, text=True, timeout=240,
+             "--provider", PROVIDER, "--host", HOST, "--quiet"],
+            capture_output=True, text=True, timeout=280,
         )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"\b[1-9]\d+ pass\b")

@@ -34,7 +34,7 @@ def find_nodes(checkout: Path) -> dict[str, str]:
     for path in filter(None, found):
         done = subprocess.run(
             [path, "--print", "process.versions.uv"],
-            capture_output=True, text=True, timeout=30,
+            capture_output=True, text=True, timeout=120,
         )
         if done.returncode == 0:
             nodes.setdefault(done.stdout.strip(), path)
@@ -45,7 +45,7 @@ def talk(node: str, *commands: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [node, ADDON],
         input="".join(json.dumps(command) + "\n" for command in commands),
-        capture_output=True, text=True, timeout=30,
+        capture_output=True, text=True, timeout=120,
     )
 
 
@@ -118,7 +118,7 @@ class InNode(unittest.TestCase):
                     [CONFORM, "--corpus", f"{CORPUS}/corpus.jsonl",
                      "--expectations", f"{CORPUS}/expectations.json",
                      "--adapter", f"'{node}' '{ADDON}'", "--quiet"],
-                    capture_output=True, text=True, timeout=240,
+                    capture_output=True, text=True, timeout=500,
                 )
                 said = done.stdout + done.stderr
                 self.assertEqual(done.returncode, 0, said)
