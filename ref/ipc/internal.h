@@ -130,6 +130,13 @@ void pl__channel_read_rest(struct pl_channel *channel);
 void pl__channel_drop(struct pl__arrival *arrival);
 /* Messages that came while it was paused. */
 void pl__channel_read_backlog(struct pl_channel *channel);
+
+/* -- channel_take.c ----------------------------------------------------------
+ */
+
+/* Tells a message without its frame. */
+void pl__channel_take(struct pl_channel *channel, const char *data,
+                      size_t length);
 /* The value of a message without its frame. 0, PL_EBADMSG, PL_ENOMEM. */
 int pl__channel_parse(struct pl_channel *channel, const char *data,
                       size_t length, struct pl_value **out,
