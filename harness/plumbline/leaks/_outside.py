@@ -1,60 +1,25 @@
 # SPDX-License-Identifier: MIT
 """The cache in the process or in Redis: arms in turns, medians of rounds.
 
-Invariant: the server is ours: on a socket in a folder that goes, on no port,
-and with nothing on disk; it is ended whatever happens.
+Invariant: a round of an arm has a server of its own; an arm that has failed
+once is not measured again, and says why.
 """
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from plumbline.errors import PlumblineError, RunError
+from plumbline.errors import PlumblineError
 from plumbline.leaks._labs import Lab, lines_of
+from plumbline.redis import find_server, redis_server
 from plumbline.stats import median
 
 __all__ = ["measure_outside"]
 
 _LONGEST = 600  # seconds a process may take
 _MOST = 1_000_000  # pages
-_START = 30  # seconds that a server may take until it listens
-
-
-def find_server() -> str | None:
-    """redis-server; in Debian's redis-tools it has another name."""
-    return shutil.which("redis-server") or shutil.which("redis-check-rdb")
-
-
-@contextmanager
-def redis_server(executable: str) -> Iterator[str]:
-    """A server's socket."""
-    with tempfile.TemporaryDirectory(prefix="plumb-redis-") as folder:
-        socket = Path(folder) / "socket"
-        server = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", str(socket),
-             "--save", "", "--appendonly", "no", "--dir", folder],
-            executable=executable, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            end = time.monotonic() + _START
-            while not socket.exists():
-                if server.poll() is not None or time.monotonic() > end:
-                    raise RunError("redis-server did not start",
-                                   place=executable)
-                time.sleep(0.02)
-            yield str(socket)
-        finally:
-            server.kill()
-            server.wait()
 
 
 def measure_outside(
@@ -99,8 +64,8 @@ def _measure(
              "2000" if quick else "20000"]
     try:
         if where == "redis":
-            with redis_server(executable) as socket:
-                into += lines_of([*words, "--socket", os.fspath(socket)],
+            with redis_server(executable) as server:
+                into += lines_of([*words, "--socket", server.socket],
                                  lab.env, _LONGEST)
         else:
             into += lines_of(words, lab.env, _LONGEST)

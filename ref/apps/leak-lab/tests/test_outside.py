@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The cache in a real Redis server that the test starts, and ends.
 
-Invariant: the server listens on a socket in a folder that goes and on no port,
-and keeps nothing on disk.
+Invariant: a test has a server of its own, as `plumbline.redis` starts it.
 """
 
 from __future__ import annotations
@@ -11,19 +10,18 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from plumbline.redis import RedisServer, find_server, redis_server
+
 OUTSIDE = str(Path(os.environ["PLUMB_LEAK_LAB"]) / "plumb-leak-outside")
 SCRIPT = Path(__file__).resolve().parent.parent / "js" / "outside.cjs"
-# Debian's redis-tools has the server under another name.
-SERVER = shutil.which("redis-server") or shutil.which("redis-check-rdb")
+SERVER = find_server()
 NODE = shutil.which("node")
 SMALL = ["--entries", "2000", "--bytes", "100", "--requests", "500"]
 Json = dict[str, Any]
@@ -32,28 +30,10 @@ needs_server = pytest.mark.skipif(
     SERVER is None, reason="redis-server is not installed")
 
 
-@contextmanager
-def redis() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def redis() -> AbstractContextManager[RedisServer]:
     """A server on a socket; ended however the test ends."""
     assert SERVER is not None
-    # Not pytest's folder: a socket's name has to be short.
-    with tempfile.TemporaryDirectory(prefix="plumb-redis-") as folder:
-        socket = Path(folder) / "socket"
-        server = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", str(socket),
-             "--save", "", "--appendonly", "no", "--dir", folder],
-            executable=SERVER, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-        try:
-            for _ in range(600):
-                if socket.exists() or server.poll() is not None:
-                    break
-                time.sleep(0.05)
-            assert server.poll() is None, "redis-server did not start"
-            yield server, str(socket)
-        finally:
-            server.kill()
-            server.wait()
+    return redis_server(SERVER)
 
 
 def start(words: list[str]) -> subprocess.CompletedProcess[str]:
@@ -83,8 +63,8 @@ def test_cache_inside_is_in_the_heap(where: str) -> None:
 @needs_server
 def test_cache_outside_leaves_the_heap_empty() -> None:
     """The server has the pages; the collector finds nothing to mark."""
-    with redis() as (_, socket):
-        found = answer([OUTSIDE, "redis", *SMALL, "--socket", socket])
+    with redis() as server:
+        found = answer([OUTSIDE, "redis", *SMALL, "--socket", server.socket])
     assert found["heapUsed"] < 20000
     assert found["serverUsed"] >= 2000 * 100
     assert found["majors"]["count"] == 10
@@ -96,8 +76,8 @@ def test_node_gets_the_same_pages() -> None:
     """It fails on a page that is wrong."""
     assert NODE is not None
     words = [NODE, "--expose-gc", str(SCRIPT)]
-    with redis() as (_, socket):
-        outside = answer([*words, "redis", *SMALL, "--socket", socket])
+    with redis() as server:
+        outside = answer([*words, "redis", *SMALL, "--socket", server.socket])
     inside = answer([*words, "process", *SMALL])
     assert outside["serverUsed"] >= 2000 * 100
     assert inside["gets"]["count"] == outside["gets"]["count"] == 500
@@ -106,13 +86,14 @@ def test_node_gets_the_same_pages() -> None:
 @needs_server
 def test_a_server_that_goes_is_an_error() -> None:
     """In the middle of the requests: a line, a status, no signal."""
-    with redis() as (server, socket):
+    with redis() as server:
         running = subprocess.Popen(
-            [OUTSIDE, "redis", "--socket", socket, "--requests", "50000000"],
+            [OUTSIDE, "redis", "--socket", server.socket, "--requests",
+             "50000000"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             time.sleep(0.5)
-            server.kill()
+            server.process.kill()
             _, said = running.communicate(timeout=60)
         finally:
             running.kill()
