@@ -275,11 +275,14 @@ static void context(struct bench *b) {
 
 int io_bench(FILE *to, const struct io_bench_options *options) {
   uint64_t second = 1000000000u, now = now_ns();
+  uint64_t within = options->within_s ? options->within_s
+                    : options->quick  ? 10
+                                      : 60;
   struct bench b = {
       .to = to,
       .options = options,
-      .deadline_ns = now + (options->quick ? 6 : 45) * second,
-      .end_ns = now + (options->quick ? 9 : 57) * second,
+      .deadline_ns = now + within * second * (options->quick ? 12 : 15) / 20,
+      .end_ns = now + within * second * (options->quick ? 18 : 19) / 20,
       .descriptors = io_raise_descriptors(),
       .first = true,
   };

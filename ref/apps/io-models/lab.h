@@ -188,6 +188,7 @@ struct io_bench_options {
   const uint32_t *sizes;
   size_t size_count;
   bool json, quick;
+  uint32_t within_s; // seconds for all of it, 0: 10 where quick, else 60
 };
 int io_bench(FILE *to, const struct io_bench_options *options);
 

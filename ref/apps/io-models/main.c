@@ -11,7 +11,7 @@
 static const char usage[] =
     "usage: plumb-io-models --model NAME [run options]  one run, as JSON\n"
     "       plumb-io-models --table [--json]            the three claims\n"
-    "       plumb-io-models --bench [--n LIST] [--quick] [--json]\n"
+    "       plumb-io-models --bench [--n LIST] [--quick] [--json] [--within S]\n"
     "NAME: blocking nonblocking multiplexing signal asynchronous\n"
     "run options:\n"
     "  --engine E      asynchronous: uring, uring-worker, pool (auto)\n"
@@ -110,6 +110,8 @@ static bool option(struct options *o, int which, const char *arg) {
     return small_number(arg, 1, 1000000, &p->window);
   case 'p':
     return small_number(arg, 0, 1000000, &p->split);
+  case 'i':
+    return small_number(arg, 1, 3600, &o->bench.within_s);
   case 'g':
     return small_number(arg, 1, 1000000, &p->sigpending);
   default:
@@ -127,7 +129,8 @@ static bool parse(int argc, char **argv, struct options *o) {
       {"sigpending", 1, NULL, 'g'}, {"table", 0, &table, 1},
       {"bench", 0, &bench, 1},      {"json", 0, &json, 1},
       {"quick", 0, &quick, 1},      {"work", 0, &work, 1},
-      {"timed", 0, &timed, 1},      {NULL, 0, NULL, 0}};
+      {"timed", 0, &timed, 1},      {"within", 1, NULL, 'i'},
+      {NULL, 0, NULL, 0}};
   int which;
   while ((which = getopt_long(argc, argv, "", names, NULL)) != -1)
     if (which != 0 && !option(o, which, optarg)) {
