@@ -304,7 +304,7 @@ static void a_pool_of_one_thread_runs_jobs_in_order(void **state) {
   start_host(&host);
   json_t *answer = host_run(
       &host, "{\"pool\":1,\"main\":["
-             "{\"work\":{\"block\":20,\"then\":[{\"log\":\"1\"}]}},"
+             "{\"work\":{\"block\":500,\"then\":[{\"log\":\"1\"}]}},"
              "{\"work\":{\"block\":1,\"then\":[{\"log\":\"2\"}]}},"
              "{\"work\":{\"id\":\"w\",\"then\":[{\"log\":[\"3\",\"$result\"]}]"
              "}},{\"cancel\":{\"of\":\"w\",\"log\":\"cancel\"}}]}");
